@@ -1,0 +1,125 @@
+"""Settings: defaults, then sitevault.toml, then SITEVAULT_* variables; each documented where it stands."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from sitevault.errors import ConfigurationError
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings. The descriptions make docs/reference/configuration.md."""
+
+    home: Annotated[Path, Meta(description="Where the embedded PostgreSQL and the credentials live.")] = Path(
+        ".sitevault"
+    )
+    database_url: Annotated[
+        str | None,
+        Meta(
+            description="A PostgreSQL 15-18 to use instead of the embedded one; also read from "
+            "`DATABASE_URL`. Its user needs the right to create roles; the services do not use it."
+        ),
+    ] = None
+    host: Annotated[str, Meta(description="Address the collector listens on.")] = "127.0.0.1"
+    port: Annotated[
+        int, Meta(ge=0, le=65535, description="Port the collector listens on; 0 takes a free one.")
+    ] = 8400
+    log_level: Annotated[
+        str, Meta(pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
+    ] = "info"
+
+    max_body_bytes: Annotated[int, Meta(ge=1024, description="Largest request body, unpacked.")] = 5_242_880
+    max_event_bytes: Annotated[int, Meta(ge=256, description="Largest single event.")] = 262_144
+    max_batch_events: Annotated[int, Meta(ge=1, le=65_535, description="Most events in one batch.")] = 1_000
+    max_json_depth: Annotated[int, Meta(ge=2, le=200, description="Deepest nesting of an event.")] = 32
+    max_string_bytes: Annotated[int, Meta(ge=64, description="Longest string or key in an event.")] = 65_536
+    max_queue_events: Annotated[
+        int, Meta(ge=1, description="Events waiting for their commit before the collector answers 503.")
+    ] = 20_000
+    max_queue_bytes: Annotated[
+        int, Meta(ge=1024, description="Bytes waiting for their commit before the collector answers 503.")
+    ] = 33_554_432
+    rate_limit: Annotated[
+        int,
+        Meta(ge=0, description="Events per second a key may send when it has no rate of its own; 0: any."),
+    ] = 0
+    flush_timeout_seconds: Annotated[
+        float, Meta(gt=0, description="How long an answer may wait for its commit before it is a 503.")
+    ] = 10.0
+    wait_timeout_seconds: Annotated[
+        float, Meta(gt=0, description="How long `?wait=vault` waits before it answers with what is known.")
+    ] = 10.0
+
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Meta(description="Networks whose X-Forwarded-For and geo header are believed, e.g. `10.0.0.0/8`."),
+    ] = ()
+    geo_header: Annotated[
+        str | None,
+        Meta(description="Header in which a trusted proxy names the country, e.g. `cf-ipcountry`."),
+    ] = None
+    geo_database: Annotated[
+        Path | None, Meta(description="A MaxMind-format (.mmdb) file to look countries and cities up in.")
+    ] = None
+
+    late_days: Annotated[int, Meta(ge=1, le=3650, description="How far back an event's own time is believed.")] = (
+        30
+    )
+    claim_events: Annotated[
+        int, Meta(ge=1, le=100_000, description="Most events a worker takes into one transaction.")
+    ] = 10_000
+    poll_seconds: Annotated[
+        float, Meta(gt=0, le=60, description="How often an idle worker looks without being woken.")
+    ] = 0.5
+    max_attempts: Annotated[
+        int, Meta(ge=1, description="Transient failures of a batch before it is taken apart event by event.")
+    ] = 8
+    pending_limit_seconds: Annotated[
+        int, Meta(ge=1, description="A PENDING event older than this is an alarm in `sitevault status`.")
+    ] = 60
+
+
+def load(path: Path | None = None, environ: dict[str, str] | None = None) -> Config:
+    """Read the settings; a misspelt name or a value out of range is refused by name.
+
+    `path` is the TOML file to read (default: $SITEVAULT_CONFIG, else ./sitevault.toml where there is one).
+    """
+    environ = dict(os.environ) if environ is None else environ
+    named = path or (Path(environ["SITEVAULT_CONFIG"]) if "SITEVAULT_CONFIG" in environ else None)
+    values: dict[str, Any] = {}
+    source = named or Path("sitevault.toml")
+    if named or source.exists():
+        try:
+            values = tomllib.loads(source.read_text("utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigurationError(
+                f"{source} cannot be read: {error}",
+                fix="Mend the file, or point SITEVAULT_CONFIG at another.",
+                command="sitevault config check",
+            ) from error
+    values |= _from_environment(environ)
+    try:
+        return msgspec.convert(values, Config, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(
+            f"A setting is wrong: {error}",
+            fix="docs/reference/configuration.md lists every setting with its range.",
+            command="sitevault config check",
+        ) from error
+
+
+def _from_environment(environ: dict[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if environ.get("DATABASE_URL"):
+        values["database_url"] = environ["DATABASE_URL"]
+    for field in msgspec.structs.fields(Config):
+        text = environ.get(f"SITEVAULT_{field.name.upper()}")
+        if text is not None:
+            values[field.name] = text.split(",") if field.name == "trusted_proxies" else text
+    return values
