@@ -1,0 +1,1 @@
+"""Staging: one landed event in, one staged event out; pure Python, no database."""
