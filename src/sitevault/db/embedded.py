@@ -32,7 +32,7 @@ class EmbeddedServer:
 
     def __init__(self, cluster: Cluster, home: Path, lock: int, found: PidFile, started_here: bool) -> None:
         self._cluster = cluster
-        self._home = home
+        self.home = home
         self._lock: int | None = lock
         self._owner = os.getpid()
         self.pid = found.pid
@@ -59,7 +59,7 @@ class EmbeddedServer:
         try:
             # In a forked child the claim is the parent's; closing our copy leaves it in place.
             if os.getpid() == self._owner:
-                _leave(self._cluster, self._home, lock, notify or _silent)
+                _leave(self._cluster, self.home, lock, notify or _silent)
         finally:
             os.close(lock)
 

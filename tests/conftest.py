@@ -1,0 +1,86 @@
+"""One real PostgreSQL per test process, one fresh migrated database per test."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from psycopg import sql
+
+from sitevault.config import Config
+from sitevault.db import embedded
+from sitevault.db.connect import Database, connect, open_embedded
+from sitevault.db.embedded import EmbeddedServer
+from sitevault.db.migrate import migrate
+from sitevault.db.roles import provision_roles
+
+_numbers = itertools.count(1)
+
+
+@contextmanager
+def temporary_home() -> Iterator[Path]:
+    """A directory of our own that the server's user can enter, which pytest's tmp_path is not for root."""
+    home = Path(tempfile.mkdtemp(prefix="sv-"))
+    home.chmod(0o711)
+    try:
+        yield home
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def pg_bindir() -> Path | None:
+    """The PostgreSQL under test: SITEVAULT_TEST_PG_BINDIR, else the embedded default (18)."""
+    named = os.environ.get("SITEVAULT_TEST_PG_BINDIR")
+    return Path(named) if named else None
+
+
+@pytest.fixture(scope="session")
+def server(pg_bindir: Path | None) -> Iterator[EmbeddedServer]:
+    """This test process's own server. Without fsync: what is tested here is not the disk."""
+    with temporary_home() as home, embedded.attach(home, bindir=pg_bindir, durable=False) as attached:
+        yield attached
+
+
+@pytest.fixture(scope="session")
+def template(server: EmbeddedServer) -> Database:
+    """The database that every test's own is copied from: roles, all migrations, all objects."""
+    database = open_embedded(Config(home=server.home), server)
+    migrate(database)
+    return database
+
+
+@pytest.fixture
+def new_database(server: EmbeddedServer, template: Database) -> Iterator[Callable[[str], Database]]:
+    """Makes databases for this test: a copy of the named one (`template0` is an empty one)."""
+    made: list[str] = []
+
+    def make(copy_of: str) -> Database:
+        name = f"test_{next(_numbers)}"
+        with connect(server.superuser_conninfo(), autocommit=True) as admin:
+            admin.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(copy_of))
+            )
+        made.append(name)
+        database = template.clone(name)
+        with connect(database.admin_conninfo, autocommit=True) as admin:
+            # A copy has the original's objects, but not the rights on the database itself.
+            provision_roles(admin, {})
+        return database
+
+    yield make
+    with connect(server.superuser_conninfo(), autocommit=True) as admin:
+        for name in made:
+            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def database(new_database: Callable[[str], Database], template: Database) -> Database:
+    """A migrated, empty database of this test's own."""
+    return new_database(template.where["dbname"])
