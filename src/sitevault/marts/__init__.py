@@ -1,0 +1,1 @@
+"""Marts: sessions, pages and events by day, refreshed by what is new."""

@@ -1,0 +1,331 @@
+-- Staging to vault, set by set. Every statement takes %(batch_ids)s, %(load_id)s and %(load_date)s, which name
+-- the staged rows of one load, and is idempotent. Rows are inserted in key order: unordered, four workers
+-- met 32 deadlocks and took 3.5 times as long.
+
+-- name: begin_load
+-- A fresh load_id and its load_date: one instant for every row of the load.
+SELECT nextval('ops.load_id_seq'), clock_timestamp();
+
+-- name: insert_visitors
+-- Hub of visitors.
+INSERT INTO business.site_visitor_h (tenant_hk, visitor_hk, visitor_bk, load_date, load_id, record_source)
+SELECT DISTINCT ON (s.tenant_hk, s.visitor_hk)
+    s.tenant_hk, s.visitor_hk, s.visitor_id, s.processed_timestamp, s.load_id, s.record_source
+FROM staging.site_tracking_events_s AS s
+WHERE s.batch_id = ANY(%(batch_ids)s) AND s.load_id = %(load_id)s AND s.processed_timestamp = %(load_date)s
+    AND s.validation_status <> 'INVALID'
+ORDER BY s.tenant_hk, s.visitor_hk, s.raw_event_id
+ON CONFLICT DO NOTHING;
+
+-- name: insert_sessions
+-- Hub of sessions.
+INSERT INTO business.site_session_h (tenant_hk, session_hk, session_bk, load_date, load_id, record_source)
+SELECT DISTINCT ON (s.tenant_hk, s.session_hk)
+    s.tenant_hk, s.session_hk, s.session_id, s.processed_timestamp, s.load_id, s.record_source
+FROM staging.site_tracking_events_s AS s
+WHERE s.batch_id = ANY(%(batch_ids)s) AND s.load_id = %(load_id)s AND s.processed_timestamp = %(load_date)s
+    AND s.validation_status <> 'INVALID'
+ORDER BY s.tenant_hk, s.session_hk, s.raw_event_id
+ON CONFLICT DO NOTHING;
+
+-- name: insert_pages
+-- Hub of pages.
+INSERT INTO business.site_page_h (tenant_hk, page_hk, page_bk, load_date, load_id, record_source)
+SELECT DISTINCT ON (s.tenant_hk, s.page_hk)
+    s.tenant_hk, s.page_hk, s.page_url, s.processed_timestamp, s.load_id, s.record_source
+FROM staging.site_tracking_events_s AS s
+WHERE s.batch_id = ANY(%(batch_ids)s) AND s.load_id = %(load_id)s AND s.processed_timestamp = %(load_date)s
+    AND s.validation_status <> 'INVALID'
+ORDER BY s.tenant_hk, s.page_hk, s.raw_event_id
+ON CONFLICT DO NOTHING;
+
+-- name: insert_users
+-- Hub of users, by pseudonym.
+INSERT INTO business.site_user_h (tenant_hk, user_hk, user_bk, load_date, load_id, record_source)
+SELECT DISTINCT ON (s.tenant_hk, s.user_hk)
+    s.tenant_hk, s.user_hk, s.user_bk, s.processed_timestamp, s.load_id, s.record_source
+FROM staging.site_tracking_events_s AS s
+WHERE s.batch_id = ANY(%(batch_ids)s) AND s.load_id = %(load_id)s AND s.processed_timestamp = %(load_date)s
+    AND s.validation_status <> 'INVALID' AND s.user_bk IS NOT NULL
+ORDER BY s.tenant_hk, s.user_hk, s.raw_event_id
+ON CONFLICT DO NOTHING;
+
+-- name: insert_campaigns
+-- Hub of campaigns.
+INSERT INTO business.site_campaign_h (
+    tenant_hk, campaign_hk, utm_source, utm_medium, utm_campaign, load_date, load_id, record_source
+)
+SELECT DISTINCT ON (s.tenant_hk, s.campaign_hk)
+    s.tenant_hk, s.campaign_hk, s.utm_source, s.utm_medium, s.utm_campaign, s.processed_timestamp, s.load_id,
+    s.record_source
+FROM staging.site_tracking_events_s AS s
+WHERE s.batch_id = ANY(%(batch_ids)s) AND s.load_id = %(load_id)s AND s.processed_timestamp = %(load_date)s
+    AND s.validation_status <> 'INVALID'
+    AND num_nonnulls(s.utm_source, s.utm_medium, s.utm_campaign) > 0
+ORDER BY s.tenant_hk, s.campaign_hk, s.raw_event_id
+ON CONFLICT DO NOTHING;
+
+-- name: insert_session_visitors
+-- Link between a session and the visitor it was seen with.
+INSERT INTO business.site_session_visitor_l (
+    tenant_hk, session_hk, visitor_hk, load_date, load_id, record_source
+)
+SELECT DISTINCT ON (s.tenant_hk, s.session_hk, s.visitor_hk)
+    s.tenant_hk, s.session_hk, s.visitor_hk, s.processed_timestamp, s.load_id, s.record_source
+FROM staging.site_tracking_events_s AS s
+WHERE s.batch_id = ANY(%(batch_ids)s) AND s.load_id = %(load_id)s AND s.processed_timestamp = %(load_date)s
+    AND s.validation_status <> 'INVALID' AND s.session_id IS NOT NULL AND s.visitor_id IS NOT NULL
+ORDER BY s.tenant_hk, s.session_hk, s.visitor_hk, s.raw_event_id
+ON CONFLICT DO NOTHING;
+
+-- name: insert_visitor_users
+-- Link between a visitor and the user it was seen as.
+INSERT INTO business.site_visitor_user_l (
+    tenant_hk, visitor_hk, user_hk, load_date, load_id, record_source
+)
+SELECT DISTINCT ON (s.tenant_hk, s.visitor_hk, s.user_hk)
+    s.tenant_hk, s.visitor_hk, s.user_hk, s.processed_timestamp, s.load_id, s.record_source
+FROM staging.site_tracking_events_s AS s
+WHERE s.batch_id = ANY(%(batch_ids)s) AND s.load_id = %(load_id)s AND s.processed_timestamp = %(load_date)s
+    AND s.validation_status <> 'INVALID' AND s.visitor_id IS NOT NULL AND s.user_bk IS NOT NULL
+ORDER BY s.tenant_hk, s.visitor_hk, s.user_hk, s.raw_event_id
+ON CONFLICT DO NOTHING;
+
+-- name: insert_visitor_user_effectivity
+-- From when a visitor counts as which user: a row only where the user changed.
+INSERT INTO business.site_visitor_user_es (
+    tenant_hk, visitor_hk, user_hk, effective_from, load_date, load_id, record_source
+)
+SELECT
+    newest.tenant_hk, newest.visitor_hk, newest.user_hk, newest.occurred_at, newest.processed_timestamp,
+    newest.load_id, newest.record_source
+FROM (
+    SELECT DISTINCT ON (s.tenant_hk, s.visitor_hk) s.*
+    FROM staging.site_tracking_events_s AS s
+    WHERE s.batch_id = ANY(%(batch_ids)s) AND s.load_id = %(load_id)s AND s.processed_timestamp = %(load_date)s
+        AND s.validation_status <> 'INVALID' AND s.visitor_id IS NOT NULL AND s.user_bk IS NOT NULL
+    ORDER BY s.tenant_hk, s.visitor_hk, s.occurred_at DESC, s.event_id DESC
+) AS newest
+LEFT JOIN LATERAL (
+    SELECT known.user_hk, known.effective_from
+    FROM business.site_visitor_user_es AS known
+    WHERE known.tenant_hk = newest.tenant_hk AND known.visitor_hk = newest.visitor_hk
+    ORDER BY known.load_date DESC
+    LIMIT 1
+) AS known ON true
+WHERE known.user_hk IS NULL
+    OR (known.user_hk <> newest.user_hk AND known.effective_from < newest.occurred_at)
+ORDER BY newest.tenant_hk, newest.visitor_hk
+ON CONFLICT DO NOTHING;
+
+-- name: insert_session_details
+-- How a session began, once per session: only sessions that have no details yet.
+INSERT INTO business.site_session_details_s (
+    tenant_hk, session_hk, load_date, entry_page_url, referrer_url, source, channel, utm_term, utm_content,
+    click_id_kind, hash_diff, load_id, record_source
+)
+SELECT
+    entry.tenant_hk, entry.session_hk, entry.processed_timestamp, entry.page_url, entry.referrer_url,
+    entry.source, entry.channel, entry.utm_term, entry.utm_content, entry.click_id_kind,
+    sha256(
+        '\x01'::bytea || business.encode_part(entry.page_url) || business.encode_part(entry.referrer_url)
+        || business.encode_part(entry.source) || business.encode_part(entry.channel)
+        || business.encode_part(entry.utm_term) || business.encode_part(entry.utm_content)
+        || business.encode_part(entry.click_id_kind)
+    ),
+    entry.load_id, entry.record_source
+FROM (
+    SELECT DISTINCT ON (s.tenant_hk, s.session_hk) s.*
+    FROM staging.site_tracking_events_s AS s
+    WHERE s.batch_id = ANY(%(batch_ids)s) AND s.load_id = %(load_id)s AND s.processed_timestamp = %(load_date)s
+        AND s.validation_status <> 'INVALID' AND s.session_id IS NOT NULL
+    ORDER BY s.tenant_hk, s.session_hk, s.occurred_at, s.event_id
+) AS entry
+LEFT JOIN LATERAL (
+    SELECT known.load_date
+    FROM business.site_session_details_s AS known
+    WHERE known.tenant_hk = entry.tenant_hk AND known.session_hk = entry.session_hk
+    LIMIT 1
+) AS known ON true
+WHERE known.load_date IS NULL
+ORDER BY entry.tenant_hk, entry.session_hk
+ON CONFLICT DO NOTHING;
+
+-- name: insert_visitor_details
+-- What a visitor uses, by its latest event of the load: a row only where the hash_diff changed.
+INSERT INTO business.site_visitor_details_s (
+    tenant_hk, visitor_hk, load_date, device_class, browser, browser_version, os, os_version, language, screen,
+    hash_diff, load_id, record_source
+)
+SELECT
+    newest.tenant_hk, newest.visitor_hk, newest.processed_timestamp, newest.device_class, newest.browser,
+    newest.browser_version, newest.os, newest.os_version, newest.language, newest.screen, newest.hash_diff,
+    newest.load_id, newest.record_source
+FROM (
+    SELECT DISTINCT ON (s.tenant_hk, s.visitor_hk)
+        s.*,
+        sha256(
+            '\x01'::bytea || business.encode_part(s.device_class) || business.encode_part(s.browser)
+            || business.encode_part(s.browser_version) || business.encode_part(s.os)
+            || business.encode_part(s.os_version) || business.encode_part(s.language)
+            || business.encode_part(s.screen)
+        ) AS hash_diff
+    FROM staging.site_tracking_events_s AS s
+    WHERE s.batch_id = ANY(%(batch_ids)s) AND s.load_id = %(load_id)s AND s.processed_timestamp = %(load_date)s
+        AND s.validation_status <> 'INVALID' AND s.visitor_id IS NOT NULL
+    ORDER BY s.tenant_hk, s.visitor_hk, s.occurred_at DESC, s.event_id DESC
+) AS newest
+LEFT JOIN LATERAL (
+    SELECT known.hash_diff
+    FROM business.site_visitor_details_s AS known
+    WHERE known.tenant_hk = newest.tenant_hk AND known.visitor_hk = newest.visitor_hk
+    ORDER BY known.load_date DESC
+    LIMIT 1
+) AS known ON true
+WHERE known.hash_diff IS DISTINCT FROM newest.hash_diff
+ORDER BY newest.tenant_hk, newest.visitor_hk
+ON CONFLICT DO NOTHING;
+
+-- name: insert_page_details
+-- What a page calls itself, by its latest event of the load: a row only where the hash_diff changed.
+INSERT INTO business.site_page_details_s (
+    tenant_hk, page_hk, load_date, page_title, hash_diff, load_id, record_source
+)
+SELECT
+    newest.tenant_hk, newest.page_hk, newest.processed_timestamp, newest.page_title, newest.hash_diff,
+    newest.load_id, newest.record_source
+FROM (
+    SELECT DISTINCT ON (s.tenant_hk, s.page_hk)
+        s.*, sha256('\x01'::bytea || business.encode_part(s.page_title)) AS hash_diff
+    FROM staging.site_tracking_events_s AS s
+    WHERE s.batch_id = ANY(%(batch_ids)s) AND s.load_id = %(load_id)s AND s.processed_timestamp = %(load_date)s
+        AND s.validation_status <> 'INVALID' AND s.page_url IS NOT NULL AND s.page_title IS NOT NULL
+    ORDER BY s.tenant_hk, s.page_hk, s.occurred_at DESC, s.event_id DESC
+) AS newest
+LEFT JOIN LATERAL (
+    SELECT known.hash_diff
+    FROM business.site_page_details_s AS known
+    WHERE known.tenant_hk = newest.tenant_hk AND known.page_hk = newest.page_hk
+    ORDER BY known.load_date DESC
+    LIMIT 1
+) AS known ON true
+WHERE known.hash_diff IS DISTINCT FROM newest.hash_diff
+ORDER BY newest.tenant_hk, newest.page_hk
+ON CONFLICT DO NOTHING;
+
+-- name: insert_events
+-- The non-historised link; what was really new is remembered in pg_temp.loaded for the steps after this one.
+WITH first_of_each_id AS (
+    SELECT DISTINCT ON (s.tenant_hk, s.event_id) s.*
+    FROM staging.site_tracking_events_s AS s
+    WHERE s.batch_id = ANY(%(batch_ids)s) AND s.load_id = %(load_id)s AND s.processed_timestamp = %(load_date)s
+        AND s.validation_status <> 'INVALID'
+    ORDER BY s.tenant_hk, s.event_id, s.raw_event_id
+),
+
+inserted AS (
+    INSERT INTO business.site_event_nl (
+        tenant_hk, event_id, event_day, raw_event_id, session_hk, visitor_hk, page_hk, user_hk, campaign_hk,
+        event_type, occurred_at, received_timestamp, referrer_host, source, channel, device_class, browser, os,
+        country, is_bot, validation_status, quality_score, properties, payload_digest, load_date, load_id,
+        record_source
+    )
+    SELECT
+        tenant_hk, event_id, event_day, raw_event_id, session_hk, visitor_hk, page_hk, user_hk, campaign_hk,
+        event_type, occurred_at, received_timestamp, referrer_host, source, channel, device_class, browser, os,
+        country, is_bot, validation_status, quality_score, properties, payload_digest, processed_timestamp,
+        load_id, record_source
+    FROM first_of_each_id
+    ORDER BY tenant_hk, event_id
+    ON CONFLICT DO NOTHING
+    RETURNING load_id, raw_event_id
+)
+
+INSERT INTO pg_temp.loaded (load_id, raw_event_id)
+SELECT load_id, raw_event_id FROM inserted;
+
+-- name: insert_event_pii
+-- Personal data of the new events, apart.
+INSERT INTO business.site_event_pii_ns (
+    tenant_hk, event_id, event_day, client_ip, user_agent, page_query, load_date, load_id, record_source
+)
+SELECT
+    s.tenant_hk, s.event_id, s.event_day, s.client_ip, s.user_agent, s.page_query, s.processed_timestamp,
+    s.load_id, s.record_source
+FROM staging.site_tracking_events_s AS s
+INNER JOIN pg_temp.loaded AS l ON s.load_id = l.load_id AND s.raw_event_id = l.raw_event_id
+WHERE s.batch_id = ANY(%(batch_ids)s) AND s.load_id = %(load_id)s AND s.processed_timestamp = %(load_date)s
+    AND num_nonnulls(s.client_ip, s.user_agent, s.page_query) > 0
+ORDER BY s.tenant_hk, s.event_id
+ON CONFLICT DO NOTHING;
+
+-- name: insert_duplicates
+-- Staged events the vault already had, and whether they said something else.
+INSERT INTO business.site_event_duplicate (tenant_hk, raw_event_id, event_id, is_conflict, load_date, load_id)
+SELECT
+    s.tenant_hk, s.raw_event_id, s.event_id, known.payload_digest <> s.payload_digest, s.processed_timestamp,
+    s.load_id
+FROM staging.site_tracking_events_s AS s
+LEFT JOIN pg_temp.loaded AS l ON s.load_id = l.load_id AND s.raw_event_id = l.raw_event_id
+CROSS JOIN LATERAL (
+    SELECT e.payload_digest
+    FROM business.site_event_nl AS e
+    WHERE e.tenant_hk = s.tenant_hk AND e.event_id = s.event_id AND e.event_day = s.event_day
+    LIMIT 1
+) AS known
+WHERE s.batch_id = ANY(%(batch_ids)s) AND s.load_id = %(load_id)s AND s.processed_timestamp = %(load_date)s
+    AND s.validation_status <> 'INVALID' AND l.raw_event_id IS NULL
+ORDER BY s.tenant_hk, s.raw_event_id;
+
+-- name: make_loaded_table
+-- Which events of the current load are new; one per connection, emptied at every commit.
+CREATE TEMPORARY TABLE IF NOT EXISTS loaded (
+    load_id bigint NOT NULL, raw_event_id bigint NOT NULL
+) ON COMMIT DELETE ROWS;
+
+-- name: count_orphans
+-- References without their hub row, per reference: the audit that stands in for enforced foreign keys.
+SELECT 'site_event_nl.session_hk' AS reference, count(*) AS orphans
+FROM business.site_event_nl AS e
+LEFT JOIN business.site_session_h AS h ON e.tenant_hk = h.tenant_hk AND e.session_hk = h.session_hk
+WHERE h.session_hk IS NULL
+UNION ALL
+SELECT 'site_event_nl.visitor_hk', count(*)
+FROM business.site_event_nl AS e
+LEFT JOIN business.site_visitor_h AS h ON e.tenant_hk = h.tenant_hk AND e.visitor_hk = h.visitor_hk
+WHERE h.visitor_hk IS NULL
+UNION ALL
+SELECT 'site_event_nl.page_hk', count(*)
+FROM business.site_event_nl AS e
+LEFT JOIN business.site_page_h AS h ON e.tenant_hk = h.tenant_hk AND e.page_hk = h.page_hk
+WHERE h.page_hk IS NULL
+UNION ALL
+SELECT 'site_event_nl.user_hk', count(*)
+FROM business.site_event_nl AS e
+LEFT JOIN business.site_user_h AS h ON e.tenant_hk = h.tenant_hk AND e.user_hk = h.user_hk
+WHERE h.user_hk IS NULL
+UNION ALL
+SELECT 'site_event_nl.campaign_hk', count(*)
+FROM business.site_event_nl AS e
+LEFT JOIN business.site_campaign_h AS h ON e.tenant_hk = h.tenant_hk AND e.campaign_hk = h.campaign_hk
+WHERE h.campaign_hk IS NULL
+UNION ALL
+SELECT 'site_session_visitor_l.session_hk', count(*)
+FROM business.site_session_visitor_l AS e
+LEFT JOIN business.site_session_h AS h ON e.tenant_hk = h.tenant_hk AND e.session_hk = h.session_hk
+WHERE h.session_hk IS NULL
+UNION ALL
+SELECT 'site_session_visitor_l.visitor_hk', count(*)
+FROM business.site_session_visitor_l AS e
+LEFT JOIN business.site_visitor_h AS h ON e.tenant_hk = h.tenant_hk AND e.visitor_hk = h.visitor_hk
+WHERE h.visitor_hk IS NULL
+UNION ALL
+SELECT 'site_visitor_user_l.visitor_hk', count(*)
+FROM business.site_visitor_user_l AS e
+LEFT JOIN business.site_visitor_h AS h ON e.tenant_hk = h.tenant_hk AND e.visitor_hk = h.visitor_hk
+WHERE h.visitor_hk IS NULL
+UNION ALL
+SELECT 'site_visitor_user_l.user_hk', count(*)
+FROM business.site_visitor_user_l AS e
+LEFT JOIN business.site_user_h AS h ON e.tenant_hk = h.tenant_hk AND e.user_hk = h.user_hk
+WHERE h.user_hk IS NULL;

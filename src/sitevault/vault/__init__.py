@@ -1,0 +1,1 @@
+"""The Data Vault: its model as data, and the set-based load."""

@@ -1,0 +1,1 @@
+"""The worker: claim, stage, load, account; over and over, never losing one."""

@@ -1,0 +1,126 @@
+"""The worker's loop: lanes side by side, woken by NOTIFY and by a timer, stopped between claims."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+
+import psycopg
+
+from sitevault.config import Config
+from sitevault.db.connect import Database
+from sitevault.db.roles import Role
+from sitevault.errors import SitevaultError
+from sitevault.worker.claim import SQL
+from sitevault.worker.lane import Lane
+from sitevault.worker.tenants import Tenants
+
+log = logging.getLogger(__name__)
+
+LANES = 2
+"""While one lane waits for the database, the other stages: two keep both cores busy."""
+
+_KEEP_AHEAD_SECONDS = 600
+_LONGEST_PAUSE_SECONDS = 5.0
+
+
+class Worker:
+    """One worker process. Several may run against one database."""
+
+    def __init__(self, database: Database, config: Config, lanes: int = LANES) -> None:
+        self._database = database
+        self._config = config
+        self._tenants = Tenants(database)
+        name = f"worker-{socket.gethostname()}-{os.getpid()}"
+        self._lanes = [Lane(database, config, self._tenants, f"{name}-{lane}") for lane in range(lanes)]
+        self._bell = threading.Condition()
+        self._rung = 0
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set; what is claimed by then is finished first."""
+        threads = [threading.Thread(target=self._tend, args=(lane, stop), name=lane.name) for lane in self._lanes]
+        for thread in threads:
+            thread.start()
+        try:
+            self._listen(stop)
+        finally:
+            stop.set()
+            self._ring()
+            for thread in threads:
+                thread.join()
+
+    def drain(self) -> int:
+        """Work in this thread until nothing is waiting; returns how many events were carried through.
+
+        Batches that were postponed wait for their time and are not waited for here.
+        """
+        lane = self._lanes[0]
+        self._tenants.mark_stale()
+        carried = 0
+        try:
+            while events := lane.work_once():
+                carried += events
+        finally:
+            lane.close()
+        return carried
+
+    def _tend(self, lane: Lane, stop: threading.Event) -> None:
+        failures = 0
+        while not stop.is_set():
+            rung = self._rung
+            try:
+                worked = lane.work_once()
+                failures = 0
+            except (psycopg.Error, SitevaultError) as error:
+                failures += 1
+                pause = min(0.1 * 2**failures, _LONGEST_PAUSE_SECONDS)
+                log.warning("worker.pause", extra={"seconds": pause, "error_type": type(error).__name__})
+                stop.wait(pause)
+                continue
+            except Exception:
+                # A fault of ours: the claim was rolled back, and others may be able to carry it.
+                failures += 1
+                log.exception("worker.fault")
+                lane.close()
+                stop.wait(min(0.1 * 2**failures, _LONGEST_PAUSE_SECONDS))
+                continue
+            if not worked:
+                with self._bell:
+                    self._bell.wait_for(
+                        lambda heard=rung: self._rung != heard or stop.is_set(),  # type: ignore[misc]
+                        timeout=self._config.poll_seconds,
+                    )
+        lane.close()
+
+    def _ring(self) -> None:
+        with self._bell:
+            self._rung += 1
+            self._bell.notify_all()
+
+    def _listen(self, stop: threading.Event) -> None:
+        """Hear of new batches and changed tenants, and keep partitions ahead; the lanes do without if they must."""
+        while not stop.is_set():
+            try:
+                with self._database.connect(Role.WORKER, autocommit=True, application_name="worker-bell") as conn:
+                    conn.execute("LISTEN sitevault_landed")
+                    conn.execute("LISTEN sitevault_keys")
+                    self._tenants.mark_stale()
+                    self._ring()
+                    self._hear(conn, stop)
+            except (psycopg.Error, SitevaultError) as error:
+                log.warning("worker.deaf", extra={"error_type": type(error).__name__})
+                stop.wait(1.0)
+
+    def _hear(self, conn: psycopg.Connection, stop: threading.Event) -> None:
+        keep_ahead_at = 0.0
+        while not stop.is_set():
+            if time.monotonic() >= keep_ahead_at:
+                conn.execute(SQL.ensure_partitions_ahead)
+                keep_ahead_at = time.monotonic() + _KEEP_AHEAD_SECONDS
+            for notice in conn.notifies(timeout=0.25, stop_after=1):
+                if notice.channel == "sitevault_keys":
+                    self._tenants.mark_stale()
+                self._ring()
