@@ -64,9 +64,9 @@ def new_database(server: EmbeddedServer, template: Database) -> Iterator[Callabl
     def make(copy_of: str) -> Database:
         name = f"test_{next(_numbers)}"
         with connect(server.superuser_conninfo(), autocommit=True) as admin:
-            admin.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(copy_of))
-            )
+            # Copying files takes a fifth of the time that logging every page of them does.
+            statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
+            admin.execute(statement.format(sql.Identifier(name), sql.Identifier(copy_of)))
         made.append(name)
         database = template.clone(name)
         with connect(database.admin_conninfo, autocommit=True) as admin:

@@ -215,7 +215,9 @@ def _make_home(home: Path) -> None:
 
 
 def _overrides(durable: bool, loopback_port: int | None) -> dict[str, str]:
-    overrides = {} if durable else {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+    overrides = {} if durable else dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes"), "off")
+    if not durable:
+        overrides["shared_buffers"] = "64MB"  # dropping a database walks through all of them
     if loopback_port is not None:
         overrides |= {"listen_addresses": "127.0.0.1", "port": str(loopback_port)}
     return overrides
