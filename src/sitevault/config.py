@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import tomllib
 from pathlib import Path
@@ -105,13 +106,32 @@ def load(path: Path | None = None, environ: dict[str, str] | None = None) -> Con
             ) from error
     values |= _from_environment(environ)
     try:
-        return msgspec.convert(values, Config, strict=False)
+        return msgspec.convert(values, Config, strict=False, dec_hook=_path)
     except msgspec.ValidationError as error:
         raise ConfigurationError(
             f"A setting is wrong: {error}",
             fix="docs/reference/configuration.md lists every setting with its range.",
             command="sitevault config check",
         ) from error
+
+
+def problems(config: Config) -> list[str]:
+    """What is wrong with settings that are each within their range; empty when nothing is."""
+    found = []
+    for network in config.trusted_proxies:
+        try:
+            ipaddress.ip_network(network.strip())
+        except ValueError as error:
+            found.append(f"trusted_proxies: {error}.")
+    if config.geo_database is not None and not config.geo_database.is_file():
+        found.append(f"geo_database: there is no file {config.geo_database}.")
+    if config.geo_header and not config.trusted_proxies:
+        found.append("geo_header: no proxy is trusted to send it; name its network in trusted_proxies.")
+    if config.max_event_bytes > config.max_body_bytes:
+        found.append("max_event_bytes: larger than max_body_bytes, so it can never be reached.")
+    if config.max_body_bytes > config.max_queue_bytes:
+        found.append("max_body_bytes: larger than max_queue_bytes, so the largest body never finds room.")
+    return found
 
 
 def _from_environment(environ: dict[str, str]) -> dict[str, Any]:
@@ -121,5 +141,15 @@ def _from_environment(environ: dict[str, str]) -> dict[str, Any]:
     for field in msgspec.structs.fields(Config):
         text = environ.get(f"SITEVAULT_{field.name.upper()}")
         if text is not None:
-            values[field.name] = text.split(",") if field.name == "trusted_proxies" else text
+            values[field.name] = _listed(text) if field.name == "trusted_proxies" else text
     return values
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _path(kind: type, value: object) -> Path:
+    if kind is Path and isinstance(value, str) and value:
+        return Path(value)
+    raise ValueError(f"Expected a path, got {value!r}")

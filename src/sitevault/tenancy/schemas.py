@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Iterable, Iterator
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -44,6 +43,14 @@ class Violation(NamedTuple):
     place: int
     path: str
     message: str
+
+
+class Tested(NamedTuple):
+    """What holding events against a schema showed."""
+
+    tested: int
+    of_other_types: int
+    violations: list[Violation]
 
 
 def add_schema(conn: psycopg.Connection[Any], tenant_bk: str, event_type: str, schema: dict[str, Any]) -> bool:
@@ -106,13 +113,40 @@ def compile_schema(schema: dict[str, Any]) -> jsonschema_rs.Validator:
         ) from error
 
 
-def violations(schema: dict[str, Any], events: Iterable[object]) -> Iterator[Violation]:
-    """Every place where an event breaks the schema, in order."""
+def hold_against(schema: dict[str, Any], event_type: str, text: str) -> Tested:
+    """Hold a JSON list of events, or one event a line, against a schema.
+
+    Events that name another `event_type` are counted, not tested. Raises UsageError for what is no JSON.
+    """
     validator = compile_schema(schema)
-    for place, event in enumerate(events):
-        for error in validator.iter_errors(event):
-            path = "/".join(["", *map(str, error.instance_path)]) or "/"
-            yield Violation(place, path, error.message)
+    events = _read_events(text)
+    mine = [
+        (place, event)
+        for place, event in enumerate(events)
+        if not isinstance(event, dict) or event.get("event_type", event_type) == event_type
+    ]
+    found = [
+        Violation(place, "/".join(["", *map(str, error.instance_path)]) or "/", error.message)
+        for place, event in mine
+        for error in validator.iter_errors(event)
+    ]
+    return Tested(len(mine), len(events) - len(mine), found)
+
+
+def _read_events(text: str) -> list[Any]:
+    if text.lstrip().startswith("["):
+        return list(_decode(text, "The file"))
+    lines = enumerate(text.splitlines(), start=1)
+    return [_decode(line, f"Line {number}") for number, line in lines if line.strip()]
+
+
+def _decode(text: str, what: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UsageError(
+            f"{what} is not JSON: {error.msg}.", fix="Events are a JSON list, or one JSON object on each line."
+        ) from error
 
 
 def _refuse_to_fetch(uri: str) -> Any:

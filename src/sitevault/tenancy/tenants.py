@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+import msgspec
 import psycopg
 from psycopg.rows import kwargs_row
 
@@ -146,6 +147,16 @@ def change_tenant(
             return False
         _insert_profile(conn, tenant_hk, after.name, after.status, after.ip_policy, after.mapping)
         return True
+
+
+def read_mapping(text: str) -> dict[str, list[str]]:
+    """A tenant's own candidate paths from JSON: field -> paths in order. Raises UsageError."""
+    try:
+        return msgspec.json.decode(text, type=dict[str, list[str]])
+    except msgspec.DecodeError as error:
+        raise UsageError(
+            f"This is not a mapping: {error}", fix='It looks like {"session_id": ["context.sid", "sid"]}.'
+        ) from error
 
 
 def lock_tenant(conn: psycopg.Connection[Any], tenant_bk: str) -> bytes:
