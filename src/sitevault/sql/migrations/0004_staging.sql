@@ -1,3 +1,4 @@
+-- squawk-ignore-file require-concurrent-index-creation
 -- Staging. One row per landed event that was staged, valid or not.
 CREATE TABLE staging.mapping_path_set (
     tenant_hk bytea NOT NULL,

@@ -1,3 +1,4 @@
+-- squawk-ignore-file require-concurrent-index-creation
 -- Marts hold what adds up; whatever can be derived from them is a view.
 CREATE TABLE mart.session_f (
     tenant_hk bytea NOT NULL,
