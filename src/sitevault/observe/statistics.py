@@ -52,7 +52,7 @@ def quantile(ordered: Sequence[float], share: float) -> float:
 
 
 def quantile_upper(ordered: Sequence[float], share: float, alpha: float = ALPHA) -> float:
-    """The value that the true quantile exceeds with probability alpha at most; infinite if the sample is too small.
+    """The value that the true quantile exceeds with probability alpha at most; infinite for too small a sample.
 
     By order statistics: the k-th smallest is such a bound if P(Binomial(n, share) >= k) <= alpha.
     """
