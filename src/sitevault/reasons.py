@@ -51,6 +51,7 @@ class Reason(StrEnum):
     RATE_LIMITED = "collect.rate_limited"
     OVERLOADED = "collect.overloaded"
     STORAGE_UNAVAILABLE = "collect.storage_unavailable"
+    REFUSED_BY_STORAGE = "collect.refused_by_storage"
     SHUTTING_DOWN = "collect.shutting_down"
     INTERNAL_ERROR = "collect.internal_error"
     # -- staging: rules of the score (staging/rules.py holds the deductions) -----------------------------
@@ -66,6 +67,7 @@ class Reason(StrEnum):
     TIMESTAMP_TOO_OLD = "validate.timestamp_too_old"
     FIELD_TYPE_UNEXPECTED = "validate.field_type_unexpected"
     FIELD_TRUNCATED = "validate.field_truncated"
+    CHARACTER_REMOVED = "validate.character_removed"
     MARKUP_SUSPICIOUS = "validate.markup_suspicious"
     SQL_SUSPICIOUS = "validate.sql_suspicious"
     PATH_TRAVERSAL_SUSPICIOUS = "validate.path_traversal_suspicious"
@@ -129,6 +131,9 @@ EXPLAINED: dict[Reason, Explained] = {
     Reason.RATE_LIMITED: Explained(_E, "The key sent more events than its rate allows; see Retry-After.", 429),
     Reason.OVERLOADED: Explained(_E, "The collector's queue is full; see Retry-After.", 503),
     Reason.STORAGE_UNAVAILABLE: Explained(_E, "PostgreSQL does not answer; see Retry-After.", 503),
+    Reason.REFUSED_BY_STORAGE: Explained(
+        _E, "PostgreSQL refused the request's data and would refuse it again; the rest of the flush was stored.", 400
+    ),
     Reason.SHUTTING_DOWN: Explained(_E, "The collector is stopping; see Retry-After.", 503),
     Reason.INTERNAL_ERROR: Explained(_E, "A fault of ours; the log says more. See Retry-After.", 503),
     Reason.EVENT_TYPE_MISSING: Explained(_E, "No field says what kind of event this is."),
@@ -147,6 +152,9 @@ EXPLAINED: dict[Reason, Explained] = {
     ),
     Reason.FIELD_TYPE_UNEXPECTED: Explained(_W, "A field has a type it cannot have and was left empty."),
     Reason.FIELD_TRUNCATED: Explained(_W, "A field was longer than its column and was cut."),
+    Reason.CHARACTER_REMOVED: Explained(
+        _W, "Text held U+0000 or half of a surrogate pair, which PostgreSQL cannot store; it was taken out."
+    ),
     Reason.MARKUP_SUSPICIOUS: Explained(_W, "A field carries script markup."),
     Reason.SQL_SUSPICIOUS: Explained(_W, "A field looks like an attempt at SQL injection."),
     Reason.PATH_TRAVERSAL_SUSPICIOUS: Explained(_W, "A field looks like an attempt at path traversal."),
