@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any, LiteralString, TypeVar
 
 import psycopg
-from psycopg.rows import dict_row, scalar_row
+from psycopg.rows import class_row, dict_row, scalar_row
 
+from sitevault import clock
 from sitevault.config import Config
 from sitevault.errors import Exit
 from sitevault.observe import kpis, ledger
@@ -55,6 +56,19 @@ class Load:
 
 
 @dataclass(frozen=True)
+class Connected:
+    """Connections that each service holds right now."""
+
+    collectors: int
+    workers: int
+
+
+@dataclass(frozen=True)
+class _Clock:
+    now: datetime
+
+
+@dataclass(frozen=True)
 class Health:
     """Everything `sitevault status` shows. Ages are in seconds; None where there is nothing or it is unknown."""
 
@@ -63,8 +77,7 @@ class Health:
     pending_seconds: float | None
     last_received_seconds: float | None
     last_load: Load | None
-    workers: int
-    collectors: int
+    connected: Connected
     failures: tuple[Counted, ...]
     rules: tuple[Counted, ...]
     partitions: tuple[Partitions, ...]
@@ -108,7 +121,7 @@ class Health:
             "oldest_pending_seconds": self.pending_seconds,
             "last_event_seconds": self.last_received_seconds,
             "last_load": self.last_load and vars(self.last_load),
-            "connections": {"collector": self.collectors, "worker": self.workers},
+            "connections": vars(self.connected),
             "errors": [vars(counted) for counted in self.failures],
             "rules": [vars(counted) for counted in self.rules],
             "partitions": [vars(partition) for partition in self.partitions],
@@ -151,7 +164,7 @@ def examine(
             kpis=(),
             window_hours=hours,
             pending_limit_seconds=config.pending_limit_seconds,
-            **_connected(judge),
+            connected=_connected(judge),
         )
     window = Window(since, until, tenant_hk)
     measured = _unless_slow(
@@ -184,7 +197,7 @@ def _findings(health: Health) -> Iterator[str]:
             )
     if health.pending_seconds is not None and health.pending_seconds > health.pending_limit_seconds:
         waiting = f"Events have been pending for {health.pending_seconds:.0f} s"
-        if health.workers:
+        if health.connected.workers:
             yield f"{waiting}: a worker is connected, see its log"
         else:
             yield f"{waiting} and no worker is connected: sitevault serve --only worker"
@@ -220,9 +233,8 @@ def _unless_slow(
 
 def _database_clock(judge: psycopg.Connection[Any]) -> datetime:
     """The database's own time: what it stamped is compared with nothing else."""
-    with judge.cursor(row_factory=scalar_row) as cursor:
-        found: datetime = cursor.execute(SQL.database_clock).fetchone()  # one row, always
-        return found
+    with judge.cursor(row_factory=class_row(_Clock)) as cursor:
+        return (cursor.execute(SQL.database_clock).fetchone() or _Clock(clock.now())).now
 
 
 def _seconds(judge: psycopg.Connection[Any], query: LiteralString, parameters: dict[str, object]) -> float | None:
@@ -236,9 +248,9 @@ def _last_load(judge: psycopg.Connection[Any]) -> Load | None:
     return None if row is None else Load(*row)
 
 
-def _connected(judge: psycopg.Connection[Any]) -> dict[str, int]:
-    with judge.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(SQL.connected).fetchone() or {}
+def _connected(judge: psycopg.Connection[Any]) -> Connected:
+    with judge.cursor(row_factory=class_row(Connected)) as cursor:
+        return cursor.execute(SQL.connected).fetchone() or Connected(0, 0)
 
 
 def _counted(

@@ -18,6 +18,7 @@ from psycopg.rows import dict_row, scalar_row
 
 from sitevault.observe import statistics
 from sitevault.observe.ledger import SQL
+from sitevault.staging.rules import LOWEST_SCORE, RULES
 
 
 class Verdict(StrEnum):
@@ -81,6 +82,9 @@ def measure(judge: psycopg.Connection[Any], window: Window, pending_limit_second
         "until": window.until,
         "tenant_hk": window.tenant_hk,
         "pending_limit_seconds": pending_limit_seconds,
+        "codes": [rule.reason.value for rule in RULES],
+        "deductions": [rule.deduction for rule in RULES],
+        "lowest": LOWEST_SCORE,
     }
     outcomes, staged = _row(judge, SQL.outcomes, parameters), _row(judge, SQL.staged, parameters)
     with judge.cursor(row_factory=scalar_row) as cursor:

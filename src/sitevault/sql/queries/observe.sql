@@ -11,7 +11,7 @@ SELECT set_config('statement_timeout', %(milliseconds)s, true);
 
 -- name: database_clock
 -- The database's time, which is what its rows are stamped with.
-SELECT clock_timestamp();
+SELECT clock_timestamp() AS now;
 
 -- name: ledger
 -- Per tenant: what the collector's manifests, the worker's ledger and the dead letters each say.
@@ -169,7 +169,7 @@ SELECT
 FROM judged;
 
 -- name: staged
--- What staging made of the window's events, each beside the raw row it came from.
+-- What staging made of the window's events, each beside its raw row and the score its findings add up to.
 SELECT
     count(*) AS staged,
     avg(s.quality_score)::float8 AS quality,
@@ -178,7 +178,11 @@ SELECT
     count(*) FILTER (WHERE s.validation_status = 'INVALID') AS invalid,
     count(*) FILTER (
         WHERE (s.validation_status = 'INVALID' AND s.validation_errors = '[]')
-            OR (s.validation_status <> 'INVALID' AND (s.event_type IS NULL OR s.quality_score < 0.30))
+            OR (
+                s.validation_status <> 'INVALID'
+                AND (s.event_type IS NULL OR s.quality_score * 100 < %(lowest)s::integer)
+            )
+            OR s.quality_score * 100 <> deserved.score
     ) AS unfounded,
     count(*) FILTER (
         WHERE s.enrichment_status = 'ENRICHED' AND (e.user_agent IS NULL OR s.device_class IS NOT NULL)
@@ -190,6 +194,11 @@ SELECT
     count(*) FILTER (WHERE e.tenant_hk IS NULL) AS unverifiable
 FROM staging.site_tracking_events_s AS s
 LEFT JOIN raw.landed_event AS e ON s.batch_id = e.batch_id AND s.raw_event_id = e.raw_event_id
+CROSS JOIN LATERAL (
+    SELECT greatest(0, 100 - coalesce(sum(rule.deduction), 0)) AS score
+    FROM ROWS FROM (unnest(%(codes)s::text []), unnest(%(deductions)s::integer [])) AS rule (code, deduction)
+    WHERE s.validation_errors @> jsonb_build_array(jsonb_build_object('code', rule.code))
+) AS deserved
 WHERE s.processed_timestamp >= %(since)s AND s.processed_timestamp < %(until)s
     AND (%(tenant_hk)s::bytea IS NULL OR s.tenant_hk = %(tenant_hk)s::bytea);
 
