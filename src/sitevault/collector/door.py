@@ -1,0 +1,131 @@
+"""What may come in: whatever passes here, PostgreSQL can store and cast to jsonb."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from sitevault.config import Config
+from sitevault.reasons import Reason
+
+SMALLEST_EXPONENT = -324
+LONGEST_NUMBER = 1_000
+"""Characters; jsonb refuses numbers of some 16,000 digits after the point, which no double has."""
+DIGITS_OF_A_DOUBLE = 308
+
+_decode = msgspec.json.Decoder().decode
+
+_DIGITS = b"0123456789"
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_NUMBER = re.compile(rb"-?[0-9][-+0-9.eE]*")
+_TINY = re.compile(rb"[0-9][eE]-[0-9]{3}")
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+
+
+def check(payload: bytes, config: Config) -> Reason | None:
+    """Why an event is refused; None when it is a JSON object within the limits that jsonb can hold.
+
+    Of a key that occurs twice the last value counts, as in jsonb; the bytes are kept as they are.
+    """
+    if len(payload) > config.max_event_bytes:
+        return Reason.EVENT_TOO_LARGE
+    try:
+        event = _decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return why_malformed(payload, error)
+    if type(event) is not dict:
+        return Reason.EVENT_NOT_AN_OBJECT
+    if _needs_a_walk(payload, config) and (reason := _walk(event, config)) is not None:
+        return reason
+    if _needs_a_look_at_numbers(payload) and not _numbers_fit(payload):
+        return Reason.JSON_NUMBER_OUT_OF_RANGE
+    return None
+
+
+def why_malformed(payload: bytes, error: Exception) -> Reason:
+    """The reason behind a decoder's error."""
+    match error:
+        case UnicodeDecodeError():
+            return Reason.JSON_NOT_UTF8
+        case RecursionError():
+            return Reason.JSON_TOO_DEEP
+        case msgspec.ValidationError():
+            # Where any type will do, a number is the only thing a decoder finds invalid.
+            return Reason.JSON_NUMBER_OUT_OF_RANGE
+    return Reason.JSON_LONE_SURROGATE if _only_surrogates_are_wrong(payload) else Reason.JSON_MALFORMED
+
+
+def _only_surrogates_are_wrong(payload: bytes) -> bool:
+    replaced, found = _SURROGATE.subn(rb"\\u0041", payload)
+    if not found:
+        return False
+    try:
+        _decode(replaced)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
+def _needs_a_walk(payload: bytes, config: Config) -> bool:
+    # Each of these is one pass at memchr speed; nearly every event ends here.
+    return (
+        payload.count(b"{") + payload.count(b"[") > config.max_json_depth
+        or len(payload) > config.max_string_bytes
+        or b"\\u0000" in payload
+    )
+
+
+def _walk(event: dict[str, Any], config: Config) -> Reason | None:
+    """Depth, string lengths and NUL of a decoded event, without recursion."""
+    level: list[Any] = [event]
+    depth = 0
+    while level:
+        depth += 1
+        if depth > config.max_json_depth:
+            return Reason.JSON_TOO_DEEP
+        below: list[Any] = []
+        for container in level:
+            if type(container) is dict:
+                values: list[Any] = [*container, *container.values()]
+            else:
+                values = container
+            for value in values:
+                kind = type(value)
+                if kind is str:
+                    if reason := _check_string(value, config.max_string_bytes):
+                        return reason
+                elif kind is dict or kind is list:
+                    below.append(value)
+        level = below
+    return None
+
+
+def _check_string(text: str, limit: int) -> Reason | None:
+    if "\0" in text:
+        return Reason.JSON_NUL_CHARACTER
+    if len(text) > limit or (len(text) * 4 > limit and len(text.encode()) > limit):
+        return Reason.STRING_TOO_LONG
+    return None
+
+
+def _needs_a_look_at_numbers(payload: bytes) -> bool:
+    if (b"e-" in payload or b"E-" in payload) and _TINY.search(payload):
+        return True
+    return (
+        len(payload) > DIGITS_OF_A_DOUBLE
+        and len(payload) - len(payload.translate(None, _DIGITS)) > DIGITS_OF_A_DOUBLE
+    )
+
+
+def _numbers_fit(payload: bytes) -> bool:
+    # In valid JSON a digit outside a string belongs to a number.
+    return all(_number_fits(found[0]) for found in _NUMBER.finditer(_STRING.sub(b'""', payload)))
+
+
+def _number_fits(number: bytes) -> bool:
+    if len(number) > LONGEST_NUMBER or abs(float(number)) == float("inf"):
+        return False
+    _, exponential, exponent = number.lower().partition(b"e")
+    return not exponential or int(exponent) >= SMALLEST_EXPONENT

@@ -1,0 +1,178 @@
+-- name: set_statement_timeout
+-- A receipt that takes longer than this is not worth waiting for.
+SET statement_timeout = '3s';
+
+-- name: ping
+-- Whether the database answers.
+SELECT 1;
+
+-- name: listen_for_loads
+-- Told by the workers which batches they carried through.
+LISTEN sitevault_loaded;
+
+-- name: batch_state
+-- Whether every event of a batch is accounted for.
+SELECT state FROM raw.batch WHERE batch_id = %(batch_id)s;
+
+-- name: receipts_of_event
+-- Every landing of one event, oldest first, with what each stage did.
+WITH landing AS (
+    SELECT tenant_hk, batch_id, raw_event_id, event_id, received_timestamp, protocol
+    FROM raw.landed_event
+    WHERE tenant_hk = %(tenant_hk)s AND event_id = %(event_id)s
+    ORDER BY raw_event_id
+    LIMIT %(most)s
+)
+
+SELECT
+    l.raw_event_id,
+    l.batch_id,
+    l.event_id,
+    l.received_timestamp,
+    l.protocol,
+    b.state AS batch_state,
+    b.load_id AS batch_load_id,
+    b.processed_timestamp AS batch_processed_timestamp,
+    d.status AS failed_status,
+    d.reason_code AS failed_reason,
+    d.sqlstate,
+    d.attempts,
+    d.last_failed_at,
+    s.validation_status,
+    s.enrichment_status,
+    s.quality_score,
+    s.validation_errors,
+    s.event_type,
+    s.occurred_at,
+    s.event_day,
+    s.processed_timestamp,
+    s.load_id,
+    s.session_hk,
+    s.visitor_hk,
+    s.page_hk,
+    s.user_hk,
+    s.campaign_hk,
+    v.load_date AS vaulted_at,
+    r.is_conflict
+FROM landing AS l
+LEFT JOIN raw.batch AS b ON l.batch_id = b.batch_id
+LEFT JOIN raw.dead_letter AS d ON l.tenant_hk = d.tenant_hk AND l.raw_event_id = d.raw_event_id
+LEFT JOIN LATERAL (
+    SELECT *
+    FROM staging.site_tracking_events_s AS t
+    WHERE t.tenant_hk = l.tenant_hk AND t.batch_id = l.batch_id AND t.raw_event_id = l.raw_event_id
+    ORDER BY t.processed_timestamp DESC
+    LIMIT 1
+) AS s ON true
+LEFT JOIN business.site_event_nl AS v
+    ON l.tenant_hk = v.tenant_hk AND l.event_id = v.event_id AND s.event_day = v.event_day
+    AND l.raw_event_id = v.raw_event_id
+LEFT JOIN business.site_event_duplicate AS r ON l.tenant_hk = r.tenant_hk AND l.raw_event_id = r.raw_event_id
+ORDER BY l.raw_event_id;
+
+-- name: receipts_of_landing
+-- The events of one submission, in its order, with what each stage did.
+WITH landing AS (
+    SELECT tenant_hk, batch_id, raw_event_id, event_id, received_timestamp, protocol
+    FROM raw.landed_event
+    WHERE tenant_hk = %(tenant_hk)s
+        AND batch_id = %(batch_id)s
+        AND raw_event_id BETWEEN %(first)s AND %(last)s
+),
+
+staged AS (
+    SELECT DISTINCT ON (raw_event_id) *
+    FROM staging.site_tracking_events_s
+    WHERE tenant_hk = %(tenant_hk)s
+        AND batch_id = %(batch_id)s
+        AND raw_event_id BETWEEN %(first)s AND %(last)s
+    ORDER BY raw_event_id ASC, processed_timestamp DESC
+)
+
+SELECT
+    l.raw_event_id,
+    l.batch_id,
+    l.event_id,
+    l.received_timestamp,
+    l.protocol,
+    b.state AS batch_state,
+    b.load_id AS batch_load_id,
+    b.processed_timestamp AS batch_processed_timestamp,
+    d.status AS failed_status,
+    d.reason_code AS failed_reason,
+    d.sqlstate,
+    d.attempts,
+    d.last_failed_at,
+    s.validation_status,
+    s.enrichment_status,
+    s.quality_score,
+    s.validation_errors,
+    s.event_type,
+    s.occurred_at,
+    s.event_day,
+    s.processed_timestamp,
+    s.load_id,
+    s.session_hk,
+    s.visitor_hk,
+    s.page_hk,
+    s.user_hk,
+    s.campaign_hk,
+    v.load_date AS vaulted_at,
+    r.is_conflict
+FROM landing AS l
+LEFT JOIN raw.batch AS b ON l.batch_id = b.batch_id
+LEFT JOIN raw.dead_letter AS d ON l.tenant_hk = d.tenant_hk AND l.raw_event_id = d.raw_event_id
+LEFT JOIN staged AS s ON l.raw_event_id = s.raw_event_id
+LEFT JOIN business.site_event_nl AS v
+    ON l.tenant_hk = v.tenant_hk AND l.event_id = v.event_id AND s.event_day = v.event_day
+    AND l.raw_event_id = v.raw_event_id
+LEFT JOIN business.site_event_duplicate AS r ON l.tenant_hk = r.tenant_hk AND l.raw_event_id = r.raw_event_id
+ORDER BY l.raw_event_id;
+
+-- name: status
+-- A tenant's ledger: what landed, and where all of it is now.
+WITH accounted AS (
+    SELECT
+        coalesce(sum(landed), 0)::bigint AS landed,
+        coalesce(sum(vaulted), 0)::bigint AS vaulted,
+        coalesce(sum(duplicate), 0)::bigint AS duplicate,
+        coalesce(sum(invalid), 0)::bigint AS invalid
+    FROM ops.ledger_d
+    WHERE tenant_hk = %(tenant_hk)s
+),
+
+waiting AS (
+    SELECT count(*) AS events, min(e.received_timestamp) AS oldest
+    FROM raw.batch AS b
+    INNER JOIN raw.landed_event AS e ON b.batch_id = e.batch_id
+    WHERE b.state = 'PENDING' AND e.tenant_hk = %(tenant_hk)s
+),
+
+failed AS (
+    SELECT
+        count(*) FILTER (WHERE status = 'ERROR') AS error,
+        count(*) FILTER (WHERE status = 'PENDING') AS requeued,
+        min(requeued_at) FILTER (WHERE status = 'PENDING') AS oldest
+    FROM raw.dead_letter
+    WHERE tenant_hk = %(tenant_hk)s AND status IN ('ERROR', 'PENDING')
+),
+
+quality AS (
+    SELECT round(avg(quality_score), 4) AS average, count(*) AS events
+    FROM staging.site_tracking_events_s
+    WHERE tenant_hk = %(tenant_hk)s
+        AND processed_timestamp >= date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'
+)
+
+SELECT
+    a.landed AS accounted,
+    w.events AS waiting,
+    a.vaulted,
+    a.duplicate,
+    a.invalid,
+    f.error,
+    f.requeued,
+    extract(EPOCH FROM now() - least(w.oldest, f.oldest))::double precision AS oldest_pending_seconds,
+    q.average AS quality_today,
+    q.events AS staged_today
+FROM accounted AS a, waiting AS w, failed AS f, quality AS q;
