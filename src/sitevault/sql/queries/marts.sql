@@ -6,7 +6,7 @@
 WITH new_events AS (
     SELECT
         s.*,
-        s.event_type IN ('page_view', 'pageview', 'page') AS is_page_view
+        s.event_type = 'page_view' AS is_page_view
     FROM staging.site_tracking_events_s AS s
     INNER JOIN pg_temp.loaded AS l ON s.load_id = l.load_id AND s.raw_event_id = l.raw_event_id
     WHERE s.batch_id = ANY(%(batch_ids)s) AND s.load_id = %(load_id)s AND s.processed_timestamp = %(load_date)s
@@ -93,8 +93,8 @@ SELECT
     (s.occurred_at AT TIME ZONE 'UTC')::date,
     s.page_hk,
     count(*),
-    count(*) FILTER (WHERE s.event_type IN ('page_view', 'pageview', 'page') AND NOT s.is_bot),
-    count(*) FILTER (WHERE s.event_type IN ('page_view', 'pageview', 'page') AND s.is_bot)
+    count(*) FILTER (WHERE s.event_type = 'page_view' AND NOT s.is_bot),
+    count(*) FILTER (WHERE s.event_type = 'page_view' AND s.is_bot)
 FROM staging.site_tracking_events_s AS s
 INNER JOIN pg_temp.loaded AS l ON s.load_id = l.load_id AND s.raw_event_id = l.raw_event_id
 WHERE s.batch_id = ANY(%(batch_ids)s) AND s.load_id = %(load_id)s AND s.processed_timestamp = %(load_date)s
@@ -153,7 +153,7 @@ SELECT
     (array_agg(e.country ORDER BY e.occurred_at, e.event_id))[1] AS country,
     bool_or(e.is_bot) AS is_bot,
     count(*)::integer AS events,
-    (count(*) FILTER (WHERE e.event_type IN ('page_view', 'pageview', 'page')))::integer AS page_views
+    (count(*) FILTER (WHERE e.event_type = 'page_view'))::integer AS page_views
 FROM business.site_event_nl AS e
 INNER JOIN business.site_session_h AS h ON e.tenant_hk = h.tenant_hk AND e.session_hk = h.session_hk
 WHERE h.session_bk IS NOT NULL
@@ -167,8 +167,8 @@ SELECT
     (e.occurred_at AT TIME ZONE 'UTC')::date AS day,
     e.page_hk,
     count(*) AS events,
-    count(*) FILTER (WHERE e.event_type IN ('page_view', 'pageview', 'page') AND NOT e.is_bot) AS page_views,
-    count(*) FILTER (WHERE e.event_type IN ('page_view', 'pageview', 'page') AND e.is_bot) AS bot_page_views
+    count(*) FILTER (WHERE e.event_type = 'page_view' AND NOT e.is_bot) AS page_views,
+    count(*) FILTER (WHERE e.event_type = 'page_view' AND e.is_bot) AS bot_page_views
 FROM business.site_event_nl AS e
 INNER JOIN business.site_page_h AS h ON e.tenant_hk = h.tenant_hk AND e.page_hk = h.page_hk
 WHERE h.page_bk IS NOT NULL
