@@ -47,7 +47,6 @@ class Draft:
         "late_days",
         "out",
         "page_host",
-        "page_key",
         "page_state",
         "path_set",
         "payload",
@@ -81,7 +80,6 @@ class Draft:
         self.time_state = TimeState.UNKNOWN
         self.page_state = PageState.UNKNOWN
         self.page_host: str | None = None
-        self.page_key: str | None = None
         self.user_agent: str | None = None
         self.client_ip: str | None = None
         self.user_id: str | None = None

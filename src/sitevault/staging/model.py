@@ -54,7 +54,7 @@ class TenantRules(msgspec.Struct, frozen=True):
     """Event type -> JSON Schema."""
 
 
-class StagedEvent(msgspec.Struct, kw_only=True):
+class StagedEvent(msgspec.Struct, kw_only=True, gc=False):
     """One row of staging.site_tracking_events_s; the fields are its columns, in their order.
 
     load_id and processed_timestamp belong to the load and are added by the worker.

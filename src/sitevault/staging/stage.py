@@ -6,6 +6,7 @@ import logging
 import traceback
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from time import perf_counter
 
@@ -21,6 +22,9 @@ from sitevault.timestamps import event_day
 
 _log = logging.getLogger(__name__)
 _KEPT_TENANTS = 10_000
+# Events that go through the steps together: their drafts stay in the processor's cache, and few are alive
+# when the garbage collector looks (10,000 at once cost half as much again).
+_SLICE = 256
 _BLANK = {
     field.name: field.default
     for field in msgspec.structs.fields(StagedEvent)
@@ -49,31 +53,43 @@ class Stager:
 
         `tenants` holds the rules of every tenant in the batch, by tenant_hk. The order of events is kept.
         """
-        failed: list[tuple[LandedEvent, str]] = []
+        batch = StagedBatch([], [], {}, dict.fromkeys(("begin", *(step.name for step in STEPS)), 0.0))
         lost: Counter[tuple[str, str]] = Counter()
-        seconds: dict[str, float] = {}
-        started = perf_counter()
-        drafts = self._begin(events, tenants, failed)
-        seconds["begin"] = perf_counter() - started
-        for step in STEPS:
-            started = perf_counter()
-            drafts = _run(step, drafts, failed, lost)
-            seconds[step.name] = perf_counter() - started
+        prepared: dict[bytes, Tenant] = {}
+        for start in range(0, len(events), _SLICE):
+            self._stage_slice(events[start : start + _SLICE], tenants, prepared, batch, lost)
         for (name, error), count in lost.items():
             _log.warning("enrichment.failed", extra={"step": name, "error": error, "events": count})
-        path_sets = {}
+        return batch
+
+    def _stage_slice(
+        self,
+        events: Sequence[LandedEvent],
+        tenants: Mapping[bytes, TenantRules],
+        prepared: dict[bytes, Tenant],
+        batch: StagedBatch,
+        lost: Counter[tuple[str, str]],
+    ) -> None:
+        seconds = batch.step_seconds
+        began = perf_counter()
+        drafts = self._begin(events, tenants, prepared, batch.failed)
+        seconds["begin"] += perf_counter() - began
+        for step in STEPS:
+            began = perf_counter()
+            drafts = _run(step, drafts, batch.failed, lost)
+            seconds[step.name] += perf_counter() - began
         for draft in drafts:
+            batch.staged.append(draft.out)
             if draft.path_set is not None:
-                path_sets[draft.out.tenant_hk, draft.out.mapping_hk] = draft.path_set.paths
-        return StagedBatch([draft.out for draft in drafts], failed, path_sets, seconds)
+                batch.mapping_path_sets[draft.out.tenant_hk, draft.out.mapping_hk] = draft.path_set.paths
 
     def _begin(
         self,
         events: Sequence[LandedEvent],
         tenants: Mapping[bytes, TenantRules],
+        prepared: dict[bytes, Tenant],
         failed: list[tuple[LandedEvent, str]],
     ) -> list[Draft]:
-        prepared: dict[bytes, Tenant] = {}
         drafts = []
         for event in events:
             try:
@@ -137,6 +153,7 @@ def _blank(event: LandedEvent) -> StagedEvent:
     )
 
 
+@lru_cache(maxsize=64)
 def _record_source(protocol: str) -> str:
     """ "track" -> "http.track/1": the road by which an event came, and the version of its contract."""
     name, _, version = protocol.removeprefix("http.").partition("/")

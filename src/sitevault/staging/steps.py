@@ -96,7 +96,7 @@ def set_page(d: Draft) -> None:
     if page is None:
         d.page_state = PageState.MALFORMED
         return
-    out.page_url, out.page_query, d.page_host, d.page_key = page.url, query, page.host, page.key
+    out.page_url, out.page_query, d.page_host = page.url, query, page.host
     d.page_state = PageState.GOOD
     if query is not None:
         tags = query_tags(query)
@@ -191,7 +191,7 @@ def set_keys(d: Draft) -> None:
     out, keys = d.out, d.tenant.keys
     out.session_hk = keys.key("session", out.session_id)
     out.visitor_hk = keys.key("visitor", out.visitor_id)
-    out.page_hk = keys.key("page", d.page_key)
+    out.page_hk = keys.key("page", out.page_url)
     if d.user_id is not None:
         out.user_bk = keys.pseudonym(d.user_id)
         out.user_hk = keys.key("user", out.user_bk)

@@ -26,8 +26,6 @@ class CanonicalUrl(NamedTuple):
     """scheme://host[:port]/path"""
     host: str
     """Without the port; punycode for an international name."""
-    key: str
-    """host[:port]/path: the business key of a page, the same for http and https."""
 
 
 class QueryTags(NamedTuple):
@@ -64,8 +62,7 @@ def canonical_url(base: str, schemes: tuple[str, ...] = ("http", "https")) -> Ca
     path = parts[3] or "/"
     if _PLAIN_PATH.fullmatch(path) is None:
         path = quote(path, safe=_PATH_SAFE, errors="replace")
-    key = f"{authority}{path}"[: LONGEST - len(scheme) - 3]
-    return CanonicalUrl(f"{scheme}://{key}", host, key)
+    return CanonicalUrl(f"{scheme}://{authority}{path}"[:LONGEST], host)
 
 
 @lru_cache(maxsize=4096)
