@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import itertools
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from psycopg import sql
 
+from homes import temporary_home
 from sitevault.config import Config
 from sitevault.db import embedded
 from sitevault.db.connect import Database, connect, open_embedded
@@ -22,30 +20,23 @@ from sitevault.db.roles import provision_roles
 
 _numbers = itertools.count(1)
 
-
-@contextmanager
-def temporary_home() -> Iterator[Path]:
-    """A directory of our own that the server's user can enter, which pytest's tmp_path is not for root."""
-    home = Path(tempfile.mkdtemp(prefix="sv-"))
-    home.chmod(0o711)
-    try:
-        yield home
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+# The whole suite, and every process it starts, runs on the PostgreSQL this names (default: the embedded 18).
+if os.environ.get("SITEVAULT_TEST_PG_BINDIR"):
+    os.environ["SITEVAULT_PG_BINDIR"] = os.environ["SITEVAULT_TEST_PG_BINDIR"]
 
 
 @pytest.fixture(scope="session")
-def pg_bindir() -> Path | None:
-    """The PostgreSQL under test: SITEVAULT_TEST_PG_BINDIR, else the embedded default (18)."""
-    named = os.environ.get("SITEVAULT_TEST_PG_BINDIR")
-    return Path(named) if named else None
-
-
-@pytest.fixture(scope="session")
-def server(pg_bindir: Path | None) -> Iterator[EmbeddedServer]:
+def server() -> Iterator[EmbeddedServer]:
     """This test process's own server. Without fsync: what is tested here is not the disk."""
-    with temporary_home() as home, embedded.attach(home, bindir=pg_bindir, durable=False) as attached:
+    with temporary_home() as home, embedded.attach(home, durable=False) as attached:
         yield attached
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """An empty home, for tests that start, stop and kill a server of their own."""
+    with temporary_home() as directory:
+        yield directory
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,8 @@ def test_no_role_is_a_superuser_or_can_make_one(database: Database) -> None:
         found = admin.execute("SELECT * FROM pg_roles WHERE rolname LIKE 'sitevault%'").fetchall()
     assert {row["rolname"] for row in found} == set(Role)
     for row in found:
-        assert not (row["rolsuper"] or row["rolcreaterole"] or row["rolcreatedb"] or row["rolreplication"])
+        powers = ("rolsuper", "rolcreaterole", "rolcreatedb", "rolreplication")
+        assert not any(row[power] for power in powers)
 
 
 def test_only_collector_and_worker_bypass_row_level_security(database: Database) -> None:

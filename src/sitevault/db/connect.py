@@ -21,6 +21,8 @@ from sitevault.errors import ConfigurationError, DatabaseUnavailableError, Prefl
 DATABASE_NAME = "sitevault"
 CONNECT_TIMEOUT_SECONDS = 10
 
+_WRONG_PASSWORD = "password authentication failed"  # noqa: S105 -- PostgreSQL's words for it
+
 _SQL = queries.load("connect")
 
 
@@ -108,16 +110,16 @@ def initialise(config: Config, *, rotate: bool = False, notify: Notify | None = 
     with credentials.locked(config.home), connect(_admin(config.database_url), autocommit=True) as admin:
         findings = preflight(admin)
         refuse_problems(findings)
-        secrets = None if rotate else credentials.read(config.home)
-        if secrets is None and not rotate:
-            _refuse_roles_of_another_home(admin, config)
-        secrets = secrets or credentials.generate()
+        known = None if rotate else credentials.read(config.home)
+        secrets = known or credentials.generate()
+        database = _database(_admin(config.database_url), secrets, admin.info.server_version)
+        if not rotate:
+            _refuse_roles_of_another_home(admin, database, config)
         credentials.write(config.home, Credentials(secrets.passwords))
         provision_roles(admin, secrets.passwords)
-        database = _database(_admin(config.database_url), secrets, admin.info.server_version)
         for role in LOGIN_ROLES:
             database.connect(role).close()
-        credentials.write(config.home, Credentials(secrets.passwords, _provisioned_mark(admin)))
+        credentials.write(config.home, Credentials(secrets.passwords, f"external {fingerprint()}"))
         return findings
 
 
@@ -143,7 +145,7 @@ def connect(conninfo: str, *, autocommit: bool = False) -> psycopg.Connection:
 def unavailable(error: psycopg.OperationalError) -> DatabaseUnavailableError:
     """What went wrong on the way to the server, with what to do about it. Passwords are never in it."""
     said = " ".join(str(error).split())
-    if "password authentication failed" in said:
+    if _WRONG_PASSWORD in said:
         return DatabaseUnavailableError(
             f"PostgreSQL refused the password: {said}",
             fix="Correct the one in DATABASE_URL; if it is a role's, let `sitevault init` set it again.",
@@ -162,9 +164,9 @@ def unavailable(error: psycopg.OperationalError) -> DatabaseUnavailableError:
 
 def _external(config: Config, url: str) -> Database:
     secrets = credentials.read(config.home)
-    if secrets is None or not secrets.provisioned:
+    if secrets is None or not secrets.provisioned.endswith(fingerprint()):
         raise ConfigurationError(
-            f"{config.home} holds no passwords for the database that DATABASE_URL names.",
+            f"The database that DATABASE_URL names is not set up for {config.home} and this version of Sitevault.",
             fix="Set the database up once, with a user that may create roles; the services use their own.",
             command="sitevault init",
         )
@@ -209,13 +211,17 @@ def _create_database(admin: psycopg.Connection, name: str) -> None:
         admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
 
 
-def _refuse_roles_of_another_home(admin: psycopg.Connection, config: Config) -> None:
-    row = admin.execute(
-        "SELECT count(*) FROM pg_catalog.pg_roles WHERE rolname = ANY(%s)", [list(Role)]
-    ).fetchone()
-    if row and row[0]:
+def _refuse_roles_of_another_home(admin: psycopg.Connection, database: Database, config: Config) -> None:
+    """New passwords would cut off the services that use the old ones: so only if ours are the server's."""
+    if admin.execute(_SQL.any_role, {"roles": list(Role)}).fetchone() != (True,):
+        return
+    try:
+        psycopg.connect(database.conninfo(Role.MIGRATOR)).close()
+    except psycopg.OperationalError as error:
+        if _WRONG_PASSWORD not in str(error):
+            raise unavailable(error) from error
         raise ConfigurationError(
             f"The server has Sitevault's roles already, and {config.home} does not know their passwords.",
             fix="Copy credentials.json from the home that set them up; or give all roles new passwords.",
             command="sitevault init --rotate",
-        )
+        ) from error

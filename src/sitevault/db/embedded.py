@@ -85,7 +85,7 @@ def attach(
     `notify` hears what takes long. `durable=False` (no fsync) and `loopback_port` (TCP on 127.0.0.1) are for
     tests. Raises SitevaultError: data of another major version, held by a foreign postmaster, does not start.
     """
-    home = home.absolute()
+    home = home.resolve()
     notify = notify or _silent
     _make_home(home)
     with _start_lock(home, notify):
@@ -105,7 +105,7 @@ def _ensure_running(
     place: Cluster, home: Path, lock: int, notify: Notify, overrides: dict[str, str]
 ) -> tuple[PidFile, bool]:
     log = home / "log" / "postgres.log"
-    while True:
+    for _ in postmaster.ticks("A killed PostgreSQL has not let go of its memory yet", notify):
         size = postmaster.trim(log)
         found = postmaster.read_pid_file(place.data)
         running = found is not None and postmaster.serves(found.pid, place.data)
@@ -123,11 +123,12 @@ def _ensure_running(
         try:
             return postmaster.wait_until_ready(place, pid, log, size, notify), not running
         except postmaster.StillDyingError:
-            time.sleep(0.2)
-        except KeyboardInterrupt:
-            if _is_last(lock):
+            continue
+        except BaseException:
+            if _is_last(lock) and postmaster.serves(pid, place.data):
                 postmaster.stop(pid, notify)
             raise
+    raise AssertionError("the ticks never end")
 
 
 def _refuse_foreign(place: Cluster, found: PidFile) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -17,9 +18,10 @@ from sitevault.errors import SitevaultError
 Notify = Callable[[str], None]
 
 LOG_KEPT_BYTES = 16 * 1024 * 1024
-_PATIENCE_SECONDS = 3.0
+PATIENCE_SECONDS = 3.0
 """How long a start may take before it says so; and how long orphans may take to notice their server is gone."""
 _NEWS_SECONDS = 10.0
+_PROC = Path("/proc/self")
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,12 @@ def serves(pid: int, data: Path) -> bool:
     if not is_alive(pid):
         return False
     try:
-        # A postmaster and its children work in the data directory.
-        return os.path.samefile(os.readlink(f"/proc/{pid}/cwd"), data)
-    except FileNotFoundError:
-        return not Path("/proc/self").exists() and is_alive(pid)
+        return _works_in(pid, data)
+    except PermissionError:
+        # Only the owner of the data can serve it; where we may not look closer, believe that he does.
+        return Path(f"/proc/{pid}").stat().st_uid == data.stat().st_uid
     except OSError:
-        return False
+        return is_alive(pid) and not _PROC.exists()
 
 
 def is_alive(pid: int) -> bool:
@@ -73,8 +75,15 @@ def is_alive(pid: int) -> bool:
     try:
         status = Path(f"/proc/{pid}/stat").read_text("ascii", errors="replace")
     except OSError:
-        return Path("/proc/self").exists() is False
+        return not _PROC.exists()
     return status.rpartition(")")[2].split()[0] not in "ZX"
+
+
+def _works_in(pid: int, data: Path) -> bool:
+    """A postmaster and its children have the data directory as theirs; so may somebody's shell have."""
+    directory = os.readlink(f"/proc/{pid}/cwd")
+    program = Path(f"/proc/{pid}/comm").read_text("utf-8", errors="replace").strip()
+    return program == "postgres" and directory == str(data)
 
 
 def answers(socket_directory: str, port: int) -> bool:
@@ -118,7 +127,7 @@ def launch(cluster: Cluster, log: Path, overrides: dict[str, str]) -> int:
 def wait_until_ready(cluster: Cluster, pid: int, log: Path, log_from: int, notify: Notify) -> PidFile:
     """Wait as long as the server lives: crash recovery takes what it takes. Raises when it dies."""
     since = time.monotonic()
-    for _ in _ticks("PostgreSQL is starting", notify, log):
+    for _ in ticks("PostgreSQL is starting", notify, log):
         found = read_pid_file(cluster.data)
         if found and found.pid == pid and found.status == "ready":
             return found
@@ -136,7 +145,7 @@ def wait_until_ready(cluster: Cluster, pid: int, log: Path, log_from: int, notif
 def wait_until_gone(pid: int, what: str, notify: Notify, seconds: float | None = None) -> bool:
     """Wait until the process has ended, for ever or for some seconds; False when it is still there."""
     until = None if seconds is None else time.monotonic() + seconds
-    for _ in _ticks(what, notify):
+    for _ in ticks(what, notify):
         if not is_alive(pid):
             return True
         if until is not None and time.monotonic() >= until:
@@ -156,9 +165,11 @@ def stop(pid: int, notify: Notify) -> None:
 def clear_remains(cluster: Cluster, notify: Notify) -> None:
     """Take away what a killed server left: its postmaster.pid, and children that have not noticed yet."""
     (cluster.data / "postmaster.pid").unlink(missing_ok=True)
-    until = time.monotonic() + _PATIENCE_SECONDS
-    for _ in _ticks("Processes of a killed PostgreSQL are ending", notify):
-        orphans = list(_processes_of(cluster.data))
+    for socket_file in cluster.socket_directory.glob(".s.PGSQL.*"):
+        socket_file.unlink(missing_ok=True)
+    until = time.monotonic() + PATIENCE_SECONDS
+    for _ in ticks("Processes of a killed PostgreSQL are ending", notify):
+        orphans = list(processes_of(cluster.data))
         if not orphans:
             return
         if time.monotonic() >= until:
@@ -167,10 +178,12 @@ def clear_remains(cluster: Cluster, notify: Notify) -> None:
                 _signal(orphan, signal.SIGQUIT)
 
 
-def _processes_of(data: Path) -> Iterator[int]:
+def processes_of(data: Path) -> Iterator[int]:
+    """Every PostgreSQL process that works in this data directory, with or without a postmaster."""
     for entry in Path("/proc").glob("[0-9]*"):
-        if serves(int(entry.name), data):
-            yield int(entry.name)
+        with contextlib.suppress(OSError):
+            if _works_in(int(entry.name), data) and is_alive(int(entry.name)):
+                yield int(entry.name)
 
 
 def _signal(pid: int, number: signal.Signals) -> None:
@@ -180,10 +193,10 @@ def _signal(pid: int, number: signal.Signals) -> None:
         return
 
 
-def _ticks(what: str, notify: Notify, log: Path | None = None) -> Iterator[None]:
+def ticks(what: str, notify: Notify, log: Path | None = None) -> Iterator[None]:
     """Short naps without end; from time to time the person waiting is told what for."""
     start = time.monotonic()
-    news = start + _PATIENCE_SECONDS
+    news = start + PATIENCE_SECONDS
     nap = 0.005
     while True:
         yield

@@ -28,7 +28,7 @@ def dump(database: Database) -> str:
     password = str(conninfo.pop("password"))
     result = subprocess.run(
         [
-            binaries.find().program("pg_dump"),
+            binaries.shipped().program("pg_dump"),
             "--schema-only",
             "--no-password",
             f"--role={Role.OWNER}",
