@@ -8,7 +8,7 @@ import secrets
 import unicodedata
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 import psycopg
@@ -23,6 +23,12 @@ _sql = queries.load("tenancy")
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _ID_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+_decode_mapping = msgspec.json.Decoder(
+    dict[
+        Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]*$")],
+        list[Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f]+$")]],
+    ]
+).decode
 _SLUG_LENGTH = 48
 _NAME_LENGTH = 200
 
@@ -152,7 +158,7 @@ def change_tenant(
 def read_mapping(text: str) -> dict[str, list[str]]:
     """A tenant's own candidate paths from JSON: field -> paths in order. Raises UsageError."""
     try:
-        return msgspec.json.decode(text, type=dict[str, list[str]])
+        return _decode_mapping(text)
     except msgspec.DecodeError as error:
         raise UsageError(
             f"This is not a mapping: {error}", fix='It looks like {"session_id": ["context.sid", "sid"]}.'
