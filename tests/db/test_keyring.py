@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -80,13 +81,16 @@ def test_a_revoked_key_is_refused_within_a_second_in_two_keyrings(
 ) -> None:
     new = create_key(migrator, "spa", KeyKind.SECRET)
 
+    def refused(keyring: Keyring) -> bool:
+        return keyring.find(new.key) is Reason.AUTH_REVOKED_KEY
+
     async def story(first: Keyring) -> None:
         async with Keyring(database) as second:
             assert await second.wait_loaded(10)
             assert all(isinstance(keyring.find(new.key), KeyGrant) for keyring in (first, second))
             revoke_key(migrator, new.api_key)
             for keyring in (first, second):
-                await until(lambda keyring=keyring: keyring.find(new.key) is Reason.AUTH_REVOKED_KEY, 1.0)
+                await until(partial(refused, keyring), 1.0)
                 assert await keyring.find_fresh(new.key) is Reason.AUTH_REVOKED_KEY
 
     with_keyring(database, story)

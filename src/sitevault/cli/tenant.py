@@ -10,6 +10,7 @@ import click
 from sitevault.cli.session import Session, at, examples, json_option, table, yes_option
 from sitevault.db.connect import Database
 from sitevault.db.roles import Role
+from sitevault.errors import UsageError
 from sitevault.tenancy import keys, schemas, tenants
 from sitevault.tenancy.tenants import IpPolicy, Tenant, TenantStatus
 
@@ -105,7 +106,7 @@ def set_(session: Session, tenant_id: str, ip_policy: str | None, mapping: Path 
     """Change how a tenant's events are read: its address policy, its mapping."""
     if ip_policy is None and mapping is None:
         raise click.UsageError("Say what to set: --ip-policy or --mapping.")
-    paths = None if mapping is None else tenants.read_mapping(mapping.read_text("utf-8"))
+    paths = None if mapping is None else _read_mapping(mapping)
     with session.database() as database:
         found = _find(database, tenant_id)
         with database.connect(Role.MIGRATOR) as conn:
@@ -146,6 +147,19 @@ def _set_status(session: Session, tenant_id: str, status: TenantStatus) -> None:
         {"success": True, "tenant": found.tenant_bk, "status": status, "changed": changed},
         f"{found.tenant_bk} is {'now' if changed else 'already'} {status}.",
     )
+
+
+def _read_mapping(file: Path) -> dict[str, list[str]]:
+    # Only here do the two meet: tenancy keeps any mapping, staging alone knows the fields there are.
+    from sitevault.staging.mapping import FIELDS
+
+    try:
+        mapping = tenants.read_mapping(file.read_text("utf-8"))
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file} is not UTF-8.") from error
+    if unknown := sorted(mapping.keys() - FIELDS.keys()):
+        raise UsageError(f"There is no field {', '.join(unknown)}.", fix=f"The fields are: {', '.join(FIELDS)}.")
+    return mapping
 
 
 def _find(database: Database, tenant_id: str) -> Tenant:
