@@ -187,11 +187,11 @@ def _database(admin_conninfo: str, secrets: Credentials, version: int) -> Databa
 def _admin(url: str) -> str:
     try:
         given = conninfo_to_dict(url)
-    except psycopg.ProgrammingError as error:
+    except psycopg.ProgrammingError:
         raise ConfigurationError(
             "DATABASE_URL is not a PostgreSQL connection string.",
             fix="It looks like postgresql://user@host/database",
-        ) from error
+        ) from None  # its words may repeat a password
     timeout = str(given.get("connect_timeout") or CONNECT_TIMEOUT_SECONDS)
     application = _application_name("init")
     return make_conninfo(url, connect_timeout=timeout, application_name=application, client_encoding="utf8")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import LiteralString
 
 import psycopg
+from psycopg.pq import TransactionStatus
 from psycopg.rows import class_row
 
 from sitevault.db import migration_files, queries
@@ -208,6 +209,8 @@ def _run_file(conn: psycopg.Connection, file: SqlFile) -> None:
     except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
         raise
     except psycopg.Error as error:
+        if conn.info.transaction_status is TransactionStatus.IDLE:
+            raise _ended_itself(file) from error
         raise MigrationError(
             f"{file.path.name} failed: {error.diag.message_primary or error} (SQLSTATE {error.sqlstate or 'none'}"
             f"{_line(file, error)}).",
@@ -215,10 +218,14 @@ def _run_file(conn: psycopg.Connection, file: SqlFile) -> None:
             command="sitevault migrate",
         ) from error
     if _transaction_id(conn) != before:
-        raise MigrationError(
-            f"{file.path.name} ended its own transaction, so what it did before that has stayed.",
-            fix="Take BEGIN, COMMIT and ROLLBACK out of it: each file runs in one transaction of the engine's.",
-        )
+        raise _ended_itself(file)
+
+
+def _ended_itself(file: SqlFile) -> MigrationError:
+    return MigrationError(
+        f"{file.path.name} ended its own transaction, so what it did before that has stayed.",
+        fix="Undo that by hand, and take BEGIN, COMMIT and ROLLBACK out of it: the engine sees to them.",
+    )
 
 
 def _line(file: SqlFile, error: psycopg.Error) -> str:
