@@ -109,7 +109,7 @@ class Collector:
                 return await handler(request)
             methods = ", ".join((*handlers, "OPTIONS"))
             if request.method == "OPTIONS":
-                return self._preflight(request, methods)
+                return await self._preflight(request, methods)
             return answers.refusal(Reason.METHOD_NOT_ALLOWED, headers=((b"allow", methods.encode()),))
         except RefusedError as refused:
             return answers.refusal(refused.reason, retry_after=refused.retry_after, headers=refused.headers)
@@ -125,8 +125,8 @@ class Collector:
         rest = path.removeprefix(_EVENT_PREFIX)
         return _EVENT_PREFIX if rest and rest != path and "/" not in rest else None
 
-    def _preflight(self, request: Request, methods: str) -> Answer:
-        found = self._keyring.find(request.path_key) if request.path_key else None
+    async def _preflight(self, request: Request, methods: str) -> Answer:
+        found = await self._keyring.find_fresh(request.path_key) if request.path_key else None
         return cors.preflight(request, methods, found if isinstance(found, KeyGrant) else None)
 
     # -- writing -------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -57,7 +58,7 @@ class _Server(Server):
         # granian's own stubs know neither the third argument (Linux has it) nor that these may be set.
         holder: Any = SocketHolder
         shared: Any = self
-        shared._ssp, shared._shd = None, holder(self._listener.fileno(), False, BACKLOG)
+        shared._ssp, shared._shd = None, holder(os.dup(self._listener.fileno()), False, BACKLOG)
 
     def interrupt(self) -> None:
         """Take no more connections, and let `serve` return."""
