@@ -55,8 +55,14 @@ def map_fields(d: Draft) -> None:
     out.event_type = event_type if event_type is None else SYNONYMS.get(event_type, event_type)
     out.session_id, out.visitor_id, d.user_id = get("session_id"), get("visitor_id"), get("user_id")
     out.page_title, out.language, out.screen = get("page_title"), get("language"), get("screen")
-    d.user_agent = get("user_agent") or (d.landed.user_agent or "").replace("\0", "").strip() or None
+    d.user_agent = get("user_agent") or _header_user_agent(d.landed.user_agent)
     out.user_agent = d.user_agent
+
+
+def _header_user_agent(header: str | None) -> str | None:
+    if not header:
+        return None
+    return header[: FIELDS["user_agent"].limit].replace("\0", "").strip() or None
 
 
 def set_clock(d: Draft) -> None:

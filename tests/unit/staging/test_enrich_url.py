@@ -41,7 +41,9 @@ def test_a_page_has_one_spelling(sent: str, canonical: str) -> None:
     "sent",
     [
         "", "example.com/a", "/a", "app://home", "file:///etc/hosts", "javascript:alert(1)", "https://", "https:///a",
-        "https://exa mple.com/", "https://example.com:port/", "https://example.com:123456/", "https://<b>/", "https://a..ü/",
+        "https://exa mple.com/", "https://example.com:port/", "https://example.com:123456/",
+        "https://example.com:65536/", "https://example.com:٣/", "https://<b>/",
+        "https://a..ü/",
         "https://[::1/", "https://[::1]x/", "about:blank", "http//example.com",
     ],
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +14,7 @@ from sitevault.reasons import EXPLAINED, Severity
 from sitevault.staging.model import TenantRules
 from sitevault.staging.rules import RULES, Effect
 from sitevault.staging.stage import Stager
+from sitevault.staging.suspicion import suspicions
 
 GUIDE = [
     {
@@ -241,3 +243,17 @@ def test_an_attack_is_noted_with_its_field_and_goes_on(field: str, text: str, co
 
 def test_the_time_of_an_event_not_believed_is_when_it_was_received() -> None:
     assert stage(page_view(timestamp="2099-01-01T00:00:00Z")).occurred_at == RECEIVED
+
+
+HOSTILE = [
+    unit * (4096 // len(unit)) for unit in ("<", "'", "' ", "<a ", ";", "<\t on", "..", "union ", "'or(", "' on")
+]
+HOSTILE += ["'" + " " * 4095, "<" + " " * 4095, "%25" * 1365, "' or " + "1" * 4000]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text[:6]))
+def test_no_text_takes_long_to_look_through(text: str) -> None:
+    suspicions.cache_clear()
+    began = time.process_time()
+    suspicions(text)
+    assert time.process_time() - began < 0.1

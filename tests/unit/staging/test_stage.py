@@ -219,6 +219,10 @@ def test_a_user_agent_header_with_a_nul_is_stored_without_it() -> None:
     assert stage(PAGE_VIEW, user_agent="Mozilla\0/5.0").user_agent == "Mozilla/5.0"
 
 
+def test_a_user_agent_header_is_cut_at_its_limit() -> None:
+    assert stage(PAGE_VIEW, user_agent="x" * 5000).user_agent == "x" * 1024
+
+
 def test_text_that_only_speaks_of_a_nul_is_left_alone() -> None:
     event = stage(page_view(note="\\u0000"))
     assert codes(event) == []

@@ -21,7 +21,8 @@ def derive_time(occurred: datetime, sent: datetime | None, received: datetime, l
 
     `sent` and `received` are the same moment on two clocks, give or take the journey: more than five seconds
     between them is the client's error, and is taken off `occurred`. What is then older than `late_days` or
-    more than a day ahead is not believed: the received time stands in.
+    more than a day ahead is not believed: the received time stands in. A client must stamp `sent` anew with
+    every attempt: a stale stamp looks like a slow clock.
     """
     corrected = False
     if sent is not None and abs(sent - received) > TOLERATED_SKEW:

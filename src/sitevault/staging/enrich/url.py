@@ -15,7 +15,8 @@ _MOST_PARAMETERS = 100
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _URL = re.compile(r"([a-z][a-z0-9+.\-]*)://([^/]*)(/.*)?", re.IGNORECASE | re.DOTALL)
 _HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_.\-]*[a-z0-9_\-])?|\[[0-9a-f:.]{2,45}\]")
-_PORT = re.compile(r"[0-9]{1,5}")
+_LONGEST_AUTHORITY = 512
+_HIGHEST_PORT = 65_535
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9/%:@!$&'()*+,;=~._\-]*")
 _PATH_SAFE = "/%:@!$&'()*+,;=~._-"
 _UTM = {f"utm_{tag}": f"utm_{tag}" for tag in ("source", "medium", "campaign", "term", "content")}
@@ -55,9 +56,8 @@ def canonical_url(base: str, schemes: tuple[str, ...] = ("http", "https")) -> Ca
     if scheme not in schemes:
         return None
     host, port = _host_and_port(parts[2].rpartition("@")[2])
-    if host is None or (port and _PORT.fullmatch(port) is None):
+    if host is None or port is None:
         return None
-    port = str(int(port)) if port else ""
     authority = host if not port or port == _DEFAULT_PORTS.get(scheme) else f"{host}:{port}"
     path = parts[3] or "/"
     if _PLAIN_PATH.fullmatch(path) is None:
@@ -82,12 +82,15 @@ def query_tags(query: str) -> QueryTags:
     return QueryTags(utm, click_id)
 
 
-def _host_and_port(authority: str) -> tuple[str | None, str]:
+def _host_and_port(authority: str) -> tuple[str | None, str | None]:
+    """Either is None when it is not one; the port is "" where there is none."""
+    if len(authority) > _LONGEST_AUTHORITY:
+        return None, None
     if authority.startswith("["):
         inner, bracket, port = authority.partition("]")
         host = f"{inner}{bracket}".lower()
         if port and not port.startswith(":"):
-            return None, ""
+            return None, None
         port = port[1:]
     else:
         host, _, port = authority.partition(":")
@@ -96,6 +99,14 @@ def _host_and_port(authority: str) -> tuple[str | None, str]:
             try:
                 host = host.encode("idna").decode("ascii").lower()
             except UnicodeError:
-                return None, ""
+                return None, None
         host = host.rstrip(".")
-    return (host, port) if _HOST.fullmatch(host) else (None, "")
+    return host if _HOST.fullmatch(host) else None, _port(port)
+
+
+def _port(text: str) -> str | None:
+    if not text:
+        return ""
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= _HIGHEST_PORT):
+        return None
+    return str(int(text))
