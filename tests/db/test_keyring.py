@@ -19,7 +19,7 @@ from sitevault.db.connect import Database, connect
 from sitevault.db.embedded import EmbeddedServer
 from sitevault.db.roles import Role
 from sitevault.reasons import Reason
-from sitevault.tenancy.keyring import RELOAD_INTERVAL_SECONDS, KeyGrant, Keyring
+from sitevault.tenancy.keyring import FRESH_SECONDS, RELOAD_INTERVAL_SECONDS, KeyGrant, Keyring
 from sitevault.tenancy.keys import KeyKind, create_key, make_key, revoke_key
 from sitevault.tenancy.tenants import add_tenant, resume, suspend
 
@@ -253,6 +253,25 @@ def test_while_postgresql_is_away_known_keys_work_and_unknown_ones_are_not_calle
         assert keyring.find(known.key) is Reason.AUTH_REVOKED_KEY
         revoke_key(migrator, made_meanwhile.api_key)
         await until(lambda: keyring.find(made_meanwhile.key) is Reason.AUTH_REVOKED_KEY, 2.0)
+
+    with_keyring(database, story)
+
+
+def test_a_database_that_hangs_costs_an_unknown_key_two_seconds_and_a_known_one_nothing(
+    database: Database, migrator: Connection
+) -> None:
+    known, unread = (create_key(migrator, "spa", KeyKind.SECRET) for _ in range(2))
+
+    async def story(keyring: Keyring) -> None:
+        del keyring._answers[unread.api_key.api_key_hk]
+        with psycopg.connect(database.admin_conninfo) as admin:
+            admin.execute("LOCK TABLE auth.api_key_s IN ACCESS EXCLUSIVE MODE")
+            start = time.monotonic()
+            assert isinstance(await keyring.find_fresh(known.key), KeyGrant)
+            assert time.monotonic() - start < 0.1
+            assert await keyring.find_fresh(unread.key) is Reason.STORAGE_UNAVAILABLE
+            assert time.monotonic() - start < FRESH_SECONDS + 1
+        assert isinstance(await keyring.find_fresh(unread.key), KeyGrant)
 
     with_keyring(database, story)
 

@@ -22,19 +22,20 @@ from sitevault.cli.session import Session, table
 from sitevault.errors import Exit, SitevaultError, UsageError
 
 
-def leaves(group: click.Group, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """Every command that does something, with the words that call it."""
-    context = click.Context(group)
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
-        assert command is not None
-        if isinstance(command, click.Group):
-            yield from leaves(command, (*words, name))
-        else:
-            yield (*words, name), command
+def named(name: str) -> click.Command:
+    """The command of the registry with this name."""
+    found = cli.get_command(click.Context(cli), name)
+    assert found is not None
+    return found
 
 
-LEAVES = dict(leaves(cli))
+def leaves(command: click.Command, *words: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Everything below a command that does something, with the words that call it."""
+    if not isinstance(command, click.Group):
+        yield words, command
+        return
+    for name, below in command.commands.items():
+        yield from leaves(below, *words, name)
 
 
 @pytest.fixture
@@ -67,32 +68,36 @@ def test_help_lists_every_command_without_importing_any() -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_of_the_registry_is_there_under_its_name(name: str) -> None:
-    found = cli.get_command(click.Context(cli), name)
-    assert found is not None
-    assert found.name == name
+    assert named(name).name == name
 
 
-@pytest.mark.parametrize("words", LEAVES, ids=" ".join)
-def test_every_command_explains_itself_with_examples_that_parse(words: tuple[str, ...]) -> None:
-    command = LEAVES[words]
-    text = command.get_help(click.Context(command))
-    assert command.help
-    assert "Examples:" in text
-    calls = [line for line in (command.epilog or "").splitlines() if "sitevault " in line]
-    assert calls
-    for line in calls:
+def example_calls(command: click.Command) -> Iterator[list[str]]:
+    """The calls of `sitevault` in a command's examples, as words."""
+    for line in (command.epilog or "").splitlines():
+        if "sitevault " not in line:
+            continue
         call = re.split(r"(?:^|[ (])sitevault ", line, maxsplit=1)[1].split(')"')[0].rstrip(")").split(" | ")[0]
         arguments = shlex.split(call, comments=True)
-        if arguments[0] == "--config":
-            arguments = arguments[2:]
-        assert tuple(arguments[: len(words)]) == words
+        yield arguments[2:] if arguments[0] == "--config" else arguments
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself_with_examples_that_parse(name: str) -> None:
+    for words, command in leaves(named(name), name):
+        assert command.help, words
+        assert "Examples:" in command.get_help(click.Context(command)), words
+        calls = list(example_calls(command))
+        assert calls, words
         known = {option for parameter in command.params for option in parameter.opts}
-        assert {word for word in arguments if word.startswith("-")} <= known
+        for call in calls:
+            assert tuple(call[: len(words)]) == words
+            assert {word for word in call if word.startswith("-") and word != "-"} <= known
 
 
-@pytest.mark.parametrize("words", LEAVES, ids=" ".join)
-def test_every_command_answers_in_json(words: tuple[str, ...]) -> None:
-    assert "--json" in {option for parameter in LEAVES[words].params for option in parameter.opts}
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_answers_in_json(name: str) -> None:
+    for words, command in leaves(named(name), name):
+        assert "--json" in {option for parameter in command.params for option in parameter.opts}, words
 
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -144,6 +144,8 @@ def _unwound_by_sigterm() -> Iterator[None]:
     """SIGTERM ends a command as an exception does, so that the embedded server is given up properly."""
 
     def leave(number: int, _: FrameType | None) -> None:
+        # A second one must not interrupt the tidying up that the first began.
+        signal.signal(number, signal.SIG_IGN)
         raise SystemExit(128 + number)
 
     if threading.current_thread() is not threading.main_thread():

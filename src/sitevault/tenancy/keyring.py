@@ -26,6 +26,9 @@ _log = logging.getLogger(__name__)
 RELOAD_INTERVAL_SECONDS = 0.2
 """Reloads are at least this far apart, however many unknown keys knock and however often the bell rings."""
 
+FRESH_SECONDS = 2.0
+"""How long a request may wait for a reading before its key can neither be called known nor unknown."""
+
 POLL_SECONDS = 30.0
 _QUERY_SECONDS = 5.0
 _BACK_OFF_SECONDS = (0.1, 5.0)
@@ -65,6 +68,7 @@ class Keyring:
         self._database = database
         self._answers: dict[bytes, KeyGrant | Reason] = {}
         self._loaded = asyncio.Event()
+        self._reachable = True
         self._started_at = float("-inf")
         self._next: asyncio.Task[bool] | None = None
         self._reloads: set[asyncio.Task[bool]] = set()
@@ -114,9 +118,11 @@ class Keyring:
             return answer
         if kind_of(key) is None:
             return Reason.AUTH_UNKNOWN_KEY
-        if not await self._reload_soon():
-            return self._answers.get(digest(key), Reason.STORAGE_UNAVAILABLE)
-        return self.find(key)
+        try:
+            fresh = await asyncio.wait_for(self._reload_soon(), FRESH_SECONDS)
+        except TimeoutError:
+            fresh = False
+        return self._answers.get(digest(key), Reason.AUTH_UNKNOWN_KEY if fresh else Reason.STORAGE_UNAVAILABLE)
 
     async def _reload_soon(self) -> bool:
         """Join the next reload, which begins after this call and not too soon after the last; did it work?"""
@@ -137,9 +143,10 @@ class Keyring:
                 async with asyncio.timeout(_QUERY_SECONDS):
                     await self._read()
             except _UNREACHABLE as error:
-                _log.warning("keyring.reload_failed", extra={"error": type(error).__name__})
+                self._note_reachable(False, error)
                 await self._close_reader()
                 return False
+            self._note_reachable(True)
             return True
 
     async def _read(self) -> None:
@@ -150,6 +157,15 @@ class Keyring:
             rows = await cursor.fetchall()
         self._answers = {row.api_key_hk: _answer(row) for row in rows}
         self._loaded.set()
+
+    def _note_reachable(self, reachable: bool, error: BaseException | None = None) -> None:
+        # Every unknown key tries again while PostgreSQL is away: only the turns are worth a line.
+        if reachable is not self._reachable:
+            self._reachable = reachable
+            if error is None:
+                _log.info("keyring.recovered")
+            else:
+                _log.warning("keyring.database_lost", extra={"error": type(error).__name__})
 
     async def _close_reader(self) -> None:
         reader, self._reader = self._reader, None
@@ -163,14 +179,13 @@ class Keyring:
             try:
                 async with await self._database.aconnect(Role.COLLECTOR, autocommit=True) as conn:
                     await conn.execute(_sql.listen_for_keys)
-                    _log.info("keyring.listening")
                     # Whatever changed before LISTEN took effect is in this first reload.
                     while await self._reload_soon():
                         pause = shortest
                         async for _ in conn.notifies(timeout=POLL_SECONDS, stop_after=1):
                             pass
             except _UNREACHABLE as error:
-                _log.warning("keyring.connection_lost", extra={"error": type(error).__name__})
+                self._note_reachable(False, error)
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 -- spreads reconnects, no secret
             pause = min(pause * 2, longest)
 
