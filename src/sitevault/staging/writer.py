@@ -10,10 +10,13 @@ import msgspec
 import psycopg
 from psycopg import sql
 
+from sitevault.db.wire import wire_address
 from sitevault.staging.model import StagedEvent
 
 _FIELDS = tuple(field.name for field in msgspec.structs.fields(StagedEvent))
-_values = attrgetter(*_FIELDS)
+_ADDRESS = _FIELDS.index("client_ip")
+_before_address = attrgetter(*_FIELDS[:_ADDRESS])
+_after_address = attrgetter(*_FIELDS[_ADDRESS + 1 :])
 
 _TYPES = {
     "tenant_hk": "bytea",
@@ -28,7 +31,7 @@ _TYPES = {
     "payload_digest": "int8",
     "occurred_at": "timestamptz",
     "is_bot": "bool",
-    "client_ip": "inet",
+    "client_ip": "bytea",  # in its wire form, which a binary COPY takes as it is
     "properties": "jsonb",
     "session_hk": "bytea",
     "visitor_hk": "bytea",
@@ -47,9 +50,10 @@ COPY_TYPES = [*(_TYPES.get(name, "text") for name in _FIELDS), "int8", "timestam
 def copy_staged(
     conn: psycopg.Connection, events: Sequence[StagedEvent], load_id: int, load_date: datetime
 ) -> None:
-    """COPY the events of one load; jsonb columns hold ready-made JSON bytes (`jsonb_as_bytes`)."""
+    """COPY the events of one load. Their JSON is ready-made: the connection's JSON dumper must pass it on."""
     tail = (load_id, load_date)
     with conn.cursor() as cursor, cursor.copy(COPY_STAGED) as copy:
         copy.set_types(COPY_TYPES)
         for event in events:
-            copy.write_row(_values(event) + tail)
+            address = wire_address(event.client_ip) if event.client_ip else None
+            copy.write_row((*_before_address(event), address, *_after_address(event), *tail))
