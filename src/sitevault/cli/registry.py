@@ -13,10 +13,16 @@ class Entry(NamedTuple):
 
 
 COMMANDS: dict[str, Entry] = {
+    "demo": Entry("sitevault.cli.demo:demo", "Five tenants, real HTTP traffic, and where each event went."),
+    "up": Entry("sitevault.cli.up:up", "Run everything: database, collector and worker."),
     "init": Entry("sitevault.cli.init:init", "Set up roles and schema in the database."),
     "tenant": Entry("sitevault.cli.tenant:tenant", "Add, list, show, change, suspend and resume tenants."),
     "key": Entry("sitevault.cli.key:key", "Create, list and revoke API keys."),
     "schema": Entry("sitevault.cli.schema:schema", "Demand JSON Schemas of a tenant's events."),
+    "send": Entry("sitevault.cli.send:send", "Send a file or a stream of events."),
+    "status": Entry("sitevault.cli.status:status", "Ledger, lag and KPIs; exit 0 only if all is well."),
+    "trace": Entry("sitevault.cli.trace:trace", "The whole journey of one event."),
+    "serve": Entry("sitevault.cli.serve:serve", "Run one service in the foreground."),
     "migrate": Entry("sitevault.cli.migrate:migrate", "Bring the schema up to date."),
     "url": Entry("sitevault.cli.url:url", "Print a connection URL for psql."),
     "config": Entry("sitevault.cli.config:config", "Check and show the settings."),

@@ -50,6 +50,11 @@ class Line:
         """Landed events and their places agree, and no tenant is unknown."""
         return self.difference == 0 and (self.tenant_bk is not None or self.landed == 0)
 
+    def minus(self, before: Line) -> Line:
+        """What came since an earlier reading of the same line."""
+        places = (getattr(self, place) - getattr(before, place) for place in _PLACES)
+        return Line(self.tenant_hk, self.tenant_bk, *places)
+
     def as_dict(self) -> dict[str, object]:
         """For --json."""
         return {

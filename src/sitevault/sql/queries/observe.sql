@@ -185,10 +185,10 @@ SELECT
             OR s.quality_score * 100 <> deserved.score
     ) AS unfounded,
     count(*) FILTER (
-        WHERE s.enrichment_status = 'ENRICHED' AND (e.user_agent IS NULL OR s.device_class IS NOT NULL)
+        WHERE s.enrichment_status = 'ENRICHED' AND (coalesce(trim(e.user_agent), '') = '' OR s.device_class IS NOT NULL)
     ) AS enriched,
     count(*) FILTER (
-        WHERE s.enrichment_status = 'ENRICHED' AND e.user_agent IS NOT NULL AND s.device_class IS NULL
+        WHERE s.enrichment_status = 'ENRICHED' AND trim(e.user_agent) <> '' AND s.device_class IS NULL
     ) AS hollow,
     count(*) FILTER (WHERE e.tenant_hk <> s.tenant_hk OR e.event_id <> s.event_id) AS contradictions,
     count(*) FILTER (WHERE e.tenant_hk IS NULL) AS unverifiable
@@ -441,3 +441,27 @@ SELECT
 FROM business.site_event_nl AS n
 LEFT JOIN ops.load AS l ON n.load_id = l.load_id
 WHERE n.tenant_hk = %(tenant_hk)s AND n.event_id = %(event_id)s;
+
+-- name: top_pages
+-- The most viewed pages of a tenant, bots left out.
+SELECT h.page_bk AS page, sum(f.page_views)::bigint AS views
+FROM mart.page_day_f AS f
+INNER JOIN business.site_page_h AS h ON f.tenant_hk = h.tenant_hk AND f.page_hk = h.page_hk
+WHERE f.tenant_hk = %(tenant_hk)s
+GROUP BY h.page_bk
+ORDER BY views DESC, page
+LIMIT %(most)s;
+
+-- name: top_sources
+-- Where a tenant's sessions came from, bots left out.
+SELECT channel, source, sum(sessions)::bigint AS sessions
+FROM mart.source_day_v
+WHERE tenant_hk = %(tenant_hk)s
+GROUP BY channel, source
+ORDER BY sessions DESC, channel, source
+LIMIT %(most)s;
+
+-- name: funnel
+-- How many sessions of a tenant did these steps in this order.
+SELECT step, event_type, sessions
+FROM mart.funnel(%(tenant_hk)s, %(from_day)s, %(to_day)s, VARIADIC %(steps)s);

@@ -1,0 +1,1 @@
+"""The other end of the wire: sends events to a collector, over HTTP, until each one has an answer."""
