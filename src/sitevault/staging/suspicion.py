@@ -16,7 +16,8 @@ class Pattern(NamedTuple):
     about: str
 
 
-# On text in lower case. Every repetition is bounded, so that no text takes more than a few milliseconds. Each must survive ordinary titles: "Select from our menu", "Rock & Roll -- it's on!".
+# On text in lower case. Each must survive ordinary titles: "Select from our menu", "Rock & Roll -- it's on!".
+# Every repetition is bounded, so that no text takes more than a few milliseconds.
 PATTERNS = (
     Pattern(
         Reason.MARKUP_SUSPICIOUS,

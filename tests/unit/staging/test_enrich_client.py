@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
@@ -149,6 +151,15 @@ def test_without_a_user_agent_the_client_s_own_words_are_taken() -> None:
 )
 def test_a_program_is_known_by_its_user_agent(text: str, evidence: str | None) -> None:
     assert bot_evidence(text) == evidence
+
+
+def test_every_crawler_the_community_lists_is_known_and_by_the_communitys_own_patterns() -> None:
+    for row in CRAWLER_USER_AGENTS_DATA:
+        for user_agent in row["instances"]:
+            evidence = bot_evidence(user_agent)
+            assert evidence is not None
+            kind, _, pattern = evidence.partition(": ")
+            assert kind == "headless" or re.search(pattern, user_agent)
 
 
 @pytest.mark.parametrize("user_agent", [None, "", "  "])
