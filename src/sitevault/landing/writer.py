@@ -192,7 +192,7 @@ class LandingWriter:
         while not (self._closing and not self._waiting):
             try:
                 async with asyncio.timeout(CONNECT_SECONDS):
-                    connection = await self._connect()
+                    connection = await self._open()
             except Exception as error:
                 log.warning("landing.unreachable", extra={"error": type(error).__name__, "retry_in": delay})
                 if not self._available.is_set():
@@ -207,6 +207,12 @@ class LandingWriter:
             finally:
                 await _close(connection)
         self._cancel_giving_up()
+
+    async def _open(self) -> Connection:
+        connection = await self._connect()
+        await connection.execute(_SQL.insist_on_durability)
+        await connection.commit()
+        return connection
 
     async def _flush_while_connected(self, connection: Connection) -> None:
         while True:

@@ -1,3 +1,8 @@
+-- name: insist_on_durability
+-- Where the server's default is to answer before the commit is on disk, this session waits all the same.
+SELECT set_config('synchronous_commit', 'on', false)
+WHERE current_setting('synchronous_commit') = 'off';
+
 -- name: open_flush
 -- The id of the flush about to be written; workers are woken when it commits.
 SELECT nextval('raw.batch_id_seq'), pg_notify('sitevault_landed', '');

@@ -1,0 +1,122 @@
+"""The group commit by itself: what shares a flush, and who pays for what PostgreSQL refuses."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from sitevault import clock
+from sitevault.db.connect import Database
+from sitevault.db.roles import Role
+from sitevault.landing import writer as landing
+from sitevault.landing.writer import EVENTS_PER_BATCH_ID, LandingRow, LandingWriter, NotLandedError, wire_time
+from sitevault.reasons import Reason
+
+TENANT, KEY = b"t" * 32, b"k" * 32
+
+
+def row(payload: bytes, **changed: Any) -> LandingRow:
+    fields = (TENANT, KEY, uuid4().bytes, wire_time(clock.now()), None, None, None, None, "track", payload)
+    return LandingRow(*fields)._replace(**changed)
+
+
+@asynccontextmanager
+async def writing(database: Database, **limits: Any) -> AsyncIterator[LandingWriter]:
+    options = {"max_events": 20_000, "max_bytes": 33_554_432, "timeout": 10.0, **limits}
+    writer = LandingWriter(partial(database.aconnect, Role.COLLECTOR), **options)
+    writer.start()
+    assert await writer.wait_available(5)
+    try:
+        yield writer
+    finally:
+        await writer.drain()
+
+
+async def outcomes(database: Database, submissions: list[list[LandingRow]]) -> list[Any]:
+    """What each submission was answered when all of them wait for the same flush."""
+    async with writing(database) as writer:
+        return await asyncio.gather(*(writer.submit(rows) for rows in submissions), return_exceptions=True)
+
+
+def reasons(answers: list[Any]) -> list[Reason | None]:
+    return [answer.reason if isinstance(answer, NotLandedError) else None for answer in answers]
+
+
+def test_what_is_submitted_together_is_one_flush(database: Database, admin: Any):
+    answers = asyncio.run(outcomes(database, [[row(b"{}")], [row(b"{}"), row(b"{}")], [row(b"{}")]]))
+    batch_id = answers[0].batch_id
+    first = batch_id * EVENTS_PER_BATCH_ID
+    assert [tuple(answer) for answer in answers] == [
+        (batch_id, first),
+        (batch_id, first + 1),
+        (batch_id, first + 3),
+    ]
+    assert admin.execute("SELECT batch_id, events FROM raw.batch").fetchall() == [(batch_id, 4)]
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        row(b'{"a":'),  # PostgreSQL finds it is not JSON
+        row(b"{}", user_agent="a\0b"),  # the driver finds it is not text
+        row(b"{}", tenant_hk=None),  # a constraint finds it
+        row(b"{}", client_ip=b"\x09" * 8),  # the wire format finds it
+    ],
+)
+def test_a_poison_row_costs_its_own_request_and_never_the_neighbours(
+    database: Database, admin: Any, poison: LandingRow
+):
+    good = [[row(b'{"n":%d}' % n)] for n in range(9)]
+    answers = asyncio.run(outcomes(database, [*good[:4], [row(b"{}"), poison], *good[4:]]))
+    assert reasons(answers) == [None] * 4 + [Reason.REFUSED_BY_STORAGE] + [None] * 5
+    kept = admin.execute("SELECT (payload->>'n')::int FROM raw.landed_event ORDER BY 1").fetchall()
+    assert kept == [(n,) for n in range(9)]
+    assert admin.execute("SELECT sum(events) FROM raw.batch").fetchone() == (9,)
+
+
+def test_a_submission_is_never_split_over_two_flushes(
+    database: Database, admin: Any, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(landing, "MAX_FLUSH_EVENTS", 10)
+    asyncio.run(outcomes(database, [[row(b"{}")] * size for size in (4, 4, 4, 25, 1)]))
+    assert admin.execute("SELECT events FROM raw.batch ORDER BY batch_id").fetchall() == [(8,), (4,), (25,), (1,)]
+
+
+def test_a_flush_is_bounded_in_bytes(database: Database, admin: Any, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(landing, "MAX_FLUSH_BYTES", 10_000)
+    asyncio.run(outcomes(database, [[row(b'{"a":"' + b"x" * 4_000 + b'"}')] for _ in range(5)]))
+    assert admin.execute("SELECT events FROM raw.batch ORDER BY batch_id").fetchall() == [(2,), (2,), (1,)]
+
+
+def test_draining_flushes_what_was_taken_and_takes_nothing_more(database: Database, admin: Any):
+    async def submit_then_drain() -> list[Any]:
+        async with writing(database) as writer:
+            taken = [writer.submit([row(b"{}")]) for _ in range(5)]
+            await writer.drain()
+            with pytest.raises(NotLandedError) as refused:
+                writer.submit([row(b"{}")])
+            assert refused.value.reason is Reason.SHUTTING_DOWN
+            return await asyncio.gather(*taken)
+
+    assert len(asyncio.run(submit_then_drain())) == 5
+    assert admin.execute("SELECT count(*) FROM raw.landed_event").fetchone() == (5,)
+
+
+def test_one_submission_larger_than_the_queue_still_fits_an_empty_one(database: Database):
+    async def submit() -> int:
+        async with writing(database, max_events=10, max_bytes=1_024) as writer:
+            await writer.submit([row(b"{}")] * 50)
+            held = writer.submit([row(b"{}")] * 50)
+            with pytest.raises(NotLandedError) as refused:
+                writer.submit([row(b"{}")])
+            assert refused.value.reason is Reason.OVERLOADED
+            await held
+            return writer.events + writer.bytes
+
+    assert asyncio.run(submit()) == 0
