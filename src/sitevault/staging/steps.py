@@ -197,7 +197,8 @@ def set_keys(d: Draft) -> None:
     out, keys = d.out, d.tenant.keys
     out.session_hk = keys.key("session", out.session_id)
     out.visitor_hk = keys.key("visitor", out.visitor_id)
-    out.page_hk = keys.key("page", out.page_url)
+    if out.page_url is not None:
+        out.page_hk = keys.key("page", out.page_url.partition("://")[2])
     if d.user_id is not None:
         out.user_bk = keys.pseudonym(d.user_id)
         out.user_hk = keys.key("user", out.user_bk)

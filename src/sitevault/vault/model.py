@@ -12,7 +12,7 @@ class Hub(NamedTuple):
     """Domain of the hash key (hashkeys.hash_key)."""
     business_key: tuple[str, ...]
     staged_key: tuple[str, ...]
-    """The staging columns the business key comes from."""
+    """The staging columns the business key comes from (a page's is its URL without the scheme)."""
 
 
 class Link(NamedTuple):

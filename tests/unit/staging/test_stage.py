@@ -148,7 +148,7 @@ def test_hash_keys_are_those_of_the_tenant_and_the_business_keys() -> None:
     user_bk = pseudonym(SECRET, "jane")
     assert event.session_hk == hash_key("session", TENANT, "s-1")
     assert event.visitor_hk == hash_key("visitor", TENANT, "v-1")
-    assert event.page_hk == hash_key("page", TENANT, "https://example.com/pricing")
+    assert event.page_hk == hash_key("page", TENANT, "example.com/pricing")
     assert event.user_hk == hash_key("user", TENANT, user_bk)
     assert event.campaign_hk == hash_key("campaign", TENANT, "a", None, None)
 

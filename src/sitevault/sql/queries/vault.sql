@@ -29,10 +29,10 @@ ORDER BY s.tenant_hk, s.session_hk, s.raw_event_id
 ON CONFLICT DO NOTHING;
 
 -- name: insert_pages
--- Hub of pages.
+-- Hub of pages: host and path, so that http and https are one page.
 INSERT INTO business.site_page_h (tenant_hk, page_hk, page_bk, load_date, load_id, record_source)
 SELECT DISTINCT ON (s.tenant_hk, s.page_hk)
-    s.tenant_hk, s.page_hk, s.page_url, s.processed_timestamp, s.load_id, s.record_source
+    s.tenant_hk, s.page_hk, substr(s.page_url, strpos(s.page_url, '://') + 3), s.processed_timestamp, s.load_id, s.record_source
 FROM staging.site_tracking_events_s AS s
 WHERE s.batch_id = ANY(%(batch_ids)s) AND s.load_id = %(load_id)s AND s.processed_timestamp = %(load_date)s
     AND s.validation_status <> 'INVALID'
