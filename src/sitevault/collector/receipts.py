@@ -116,6 +116,7 @@ def receipt(row: dict[str, Any]) -> dict[str, Any]:
             "batch_id": row["batch_id"],
             "protocol": row["protocol"],
             "received_timestamp": _time(row["received_timestamp"]),
+            "processed_timestamp": _time(row["batch_processed_timestamp"]),
         },
     }
     if row["validation_status"] is not None:
@@ -126,11 +127,11 @@ def receipt(row: dict[str, Any]) -> dict[str, Any]:
             "reasons": row["validation_errors"],
             "event_type": row["event_type"],
             "occurred_at": _time(row["occurred_at"]),
+            "load_id": row["load_id"],
             "processed_timestamp": _time(row["processed_timestamp"]),
         }
     if row["vaulted_at"] is not None:
         shown["vault"] = {
-            "load_id": row["load_id"],
             "load_date": _time(row["vaulted_at"]),
             "event_day": row["event_day"],
             **{key: row[key].hex() for key in _HUB_KEYS},
@@ -142,11 +143,6 @@ def receipt(row: dict[str, Any]) -> dict[str, Any]:
             "sqlstate": row["sqlstate"],
             "attempts": row["attempts"],
             "last_failed_at": _time(row["last_failed_at"]),
-        }
-    if row["batch_state"] == "PROCESSED":
-        shown["load"] = {
-            "load_id": row["batch_load_id"],
-            "processed_timestamp": _time(row["batch_processed_timestamp"]),
         }
     return shown
 
