@@ -56,6 +56,7 @@ class Account:
     refused: int
     expected: Expected
     found: Line
+    conflicts: int
 
     @property
     def exact(self) -> bool:
@@ -66,6 +67,7 @@ class Account:
             and found.invalid == expected.invalid
             and found.vaulted + found.duplicate == expected.vaulted + expected.duplicate
             and found.vaulted <= expected.vaulted
+            and self.conflicts == expected.conflict
             and found.error == found.pending == found.difference == 0
             and self.refused == expected.refused
         )
@@ -158,6 +160,8 @@ def demonstrate(
         _settle(judge, holders)
         settled = time.monotonic()
         until, after = _look(judge)
+        conflicts: dict[bytes, int] = dict(judge.execute(SQL.conflicts, {"since": since}).fetchall())
+        judge.rollback()
         with ledger.snapshot(judge):
             table = kpis.measure(judge, Window(since, until + timedelta(seconds=1)), config.pending_limit_seconds)
         with ledger.snapshot(judge):
@@ -169,7 +173,7 @@ def demonstrate(
             events=plan.events + LIVE_EVENTS + len(guided_ids),
             seconds_sending=sent - began,
             seconds_settling=settled - sent,
-            accounts=tuple(_accounts(holders, plan, answered, before, after)),
+            accounts=tuple(_accounts(holders, plan, answered, (before, after), conflicts)),
             surprises=tuple(answered.surprises[:10]),
             guided=_follow_guide(judge, holders[0], guided_ids),
             kpis=tuple(table),
@@ -223,10 +227,13 @@ def _settle(judge: psycopg.Connection[Any], holders: Sequence[Keyholder]) -> Non
 
 
 def _accounts(
-    holders: Sequence[Keyholder], plan: Plan, answered: Answered, before: Ledger, after: Ledger
+    holders: Sequence[Keyholder],
+    plan: Plan,
+    answered: Answered,
+    books: tuple[Ledger, Ledger],
+    conflicts: dict[bytes, int],
 ) -> list[Account]:
-    then = {line.tenant_hk: line for line in before.lines}
-    now = {line.tenant_hk: line for line in after.lines}
+    then, now = ({line.tenant_hk: line for line in book.lines} for book in books)
     accounts = []
     for holder in holders:
         tenant_bk = holder.tenant.tenant_bk
@@ -237,6 +244,7 @@ def _accounts(
                 answered.refused[tenant_bk],
                 plan.expected[tenant_bk],
                 now[holder.tenant_hk].minus(then[holder.tenant_hk]),
+                conflicts.get(holder.tenant_hk, 0),
             )
         )
     return accounts

@@ -255,13 +255,12 @@ WITH hub_row AS (
 )
 
 SELECT
-    count(*) AS checked,
-    count(*) FILTER (
-        WHERE found <> CASE WHEN is_ghost THEN decode(repeat('00', 32), 'hex') ELSE computed END
-    ) AS contradictions,
+    count(*) AS checked, count(*) FILTER (WHERE is_ghost OR found <> computed) AS contradictions,
     0::bigint AS unverifiable
 FROM hub_row
-WHERE load_date >= %(since)s AND load_date < %(until)s
+-- the one row without a business key that may be: the unknown member, which is nobody's evidence
+WHERE NOT (is_ghost AND found = decode(repeat('00', 32), 'hex'))
+    AND load_date >= %(since)s AND load_date < %(until)s
     AND (%(tenant_hk)s::bytea IS NULL OR tenant_hk = %(tenant_hk)s::bytea);
 
 -- name: load_seconds
@@ -465,3 +464,10 @@ LIMIT %(most)s;
 -- How many sessions of a tenant did these steps in this order.
 SELECT step, event_type, sessions
 FROM mart.funnel(%(tenant_hk)s, %(from_day)s, %(to_day)s, VARIADIC %(steps)s);
+
+-- name: conflicts
+-- Duplicates with another body than the vault's, loaded since a moment, per tenant.
+SELECT tenant_hk, count(*) AS conflicts
+FROM business.site_event_duplicate
+WHERE is_conflict AND load_date >= %(since)s
+GROUP BY tenant_hk;
