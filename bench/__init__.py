@@ -1,0 +1,1 @@
+"""What Sitevault costs and carries, measured against references on one server in one run."""

@@ -1,0 +1,76 @@
+"""`python -m bench`: measure the rows of the table of bars, on servers of its own, all stopped at the end."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import msgspec
+
+from bench import page, report
+from bench.figures import HarnessError
+from bench.machine import Run, describe
+from bench.rows import batches, pipeline, single
+from bench.settings import Row, Settings
+from sitevault.errors import SitevaultError
+
+ROWS: dict[str, Row] = {row.name: row for row in (single.ROW, batches.ROW, pipeline.ROW)}
+SMOKE = Settings(rounds=1, seconds=1.0, exact=True)
+
+
+@click.command(
+    epilog="\b\nRows:\n"
+    + "\n".join(f"  {name:<10} {row.title}" for name, row in ROWS.items())
+    + "\n\n\b\nExamples:\n  python -m bench\n  python -m bench single pipeline --rounds 3 --seconds 3"
+    "\n  python -m bench --json bench/results.json && python -m bench --page bench/results.json"
+)
+@click.argument("rows", nargs=-1, type=click.Choice(list(ROWS)), metavar="[ROW]...")
+@click.option("--rounds", default=Settings().rounds, show_default=True, help="How often each side runs, in turn.")
+@click.option("--seconds", default=Settings().seconds, show_default=True, help="How long a side runs in a round.")
+@click.option("--json", "into", type=click.Path(path_type=Path), help="Write the results into this file.")
+@click.option("--smoke", is_flag=True, help="One short round by our own client: proves the harness only.")
+@click.option(
+    "--page",
+    "of",
+    type=click.Path(path_type=Path, exists=True),
+    help="Measure nothing: write docs/reference/benchmarks.md from this results file.",
+)
+def main(
+    rows: tuple[str, ...], rounds: int, seconds: float, into: Path | None, smoke: bool, of: Path | None
+) -> None:
+    """Measure Sitevault against references, interleaved on one durable PostgreSQL per row.
+
+    All rows when none is named. Everything runs on this machine's loopback, load generator included, in a
+    temporary home (under TMPDIR) that is removed. Exit code 0 says that the figures can be believed, not that
+    every bar is met.
+    """
+    if of is not None:
+        page.write(msgspec.json.decode(of.read_bytes(), type=Run))
+        return
+    settings = SMOKE if smoke else Settings(rounds, seconds)
+    run = Run(describe(), _command(), datetime.now(UTC).replace(microsecond=0), [])
+    for name in dict.fromkeys(rows or ROWS):
+        began = time.monotonic()
+        try:
+            result = ROWS[name].measure(settings)
+        except (HarnessError, SitevaultError) as error:
+            raise click.ClickException(f"{name}: {error}") from error
+        run.results.append(result)
+        click.echo("\n".join(report.lines(result)))
+        click.echo(f"  {settings.rounds} rounds in {time.monotonic() - began:.0f} s\n")
+    if into is not None:
+        into.write_bytes(msgspec.json.format(msgspec.json.encode(run), indent=1) + b"\n")
+
+
+def _command() -> str:
+    return " ".join(["python -m bench", *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    if platform.system() != "Linux":
+        raise SystemExit("The bench reads /proc; it needs Linux.")
+    main()

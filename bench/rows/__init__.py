@@ -1,0 +1,1 @@
+"""One file per row of the table of bars (DESIGN: speed to reach)."""

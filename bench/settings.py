@@ -1,0 +1,26 @@
+"""How long and how often to measure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from bench.figures import Result
+
+
+class Settings(NamedTuple):
+    """What a row may spend."""
+
+    rounds: int = 5
+    seconds: float = 5.0
+    """Of one side in one round; what is drained is sized by it."""
+    exact: bool = False
+    """Load by our own client even where wrk is there: every answer is accounted for."""
+
+
+class Row(NamedTuple):
+    """One row of the table of bars."""
+
+    name: str
+    title: str
+    measure: Callable[[Settings], Result]
