@@ -14,7 +14,7 @@ from sitevault.config import Config
 from sitevault.db import credentials, embedded, queries
 from sitevault.db.credentials import Credentials
 from sitevault.db.postmaster import Notify
-from sitevault.db.preflight import Finding, Level, preflight
+from sitevault.db.preflight import Finding, Level, preflight, refuse_unsafe
 from sitevault.db.roles import LOGIN_ROLES, Role, fingerprint, provision_roles
 from sitevault.errors import ConfigurationError, DatabaseUnavailableError, PreflightError
 
@@ -88,6 +88,7 @@ def open_embedded(config: Config, server: embedded.EmbeddedServer) -> Database:
     """The product's database on an attached embedded server, made on first use."""
     with credentials.locked(config.home), connect(server.superuser_conninfo(), autocommit=True) as admin:
         version, mark = admin.info.server_version, _provisioned_mark(admin)
+        refuse_unsafe(version)
         secrets = credentials.read(config.home) or credentials.generate()
         if secrets.provisioned != mark:
             credentials.write(config.home, Credentials(secrets.passwords))
@@ -172,6 +173,7 @@ def _external(config: Config, url: str) -> Database:
         )
     database = _database(_admin(url), secrets, 0)
     with database.connect(Role.MIGRATOR) as conn:
+        refuse_unsafe(conn.info.server_version)
         return _database(_admin(url), secrets, conn.info.server_version)
 
 

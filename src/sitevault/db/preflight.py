@@ -10,6 +10,7 @@ from psycopg.rows import dict_row
 
 from sitevault.db import queries
 from sitevault.db.roles import Role
+from sitevault.errors import PreflightError
 
 OLDEST, NEWEST = 15, 18
 SAFE_MINOR = {15: 14, 16: 10, 17: 6}
@@ -51,6 +52,16 @@ def preflight(conn: psycopg.Connection) -> list[Finding]:
         _durable(facts),
         _connections(facts["max_connections"], facts["used_connections"]),
     ]
+
+
+def refuse_unsafe(server_version: int) -> None:
+    """Raise PreflightError for a server whose row-level security has known holes; asked at every start.
+
+    `server_version` as libpq says it: 150014 is 15.14.
+    """
+    finding = _security_fixes(*divmod(server_version, 10000))
+    if finding.level is Level.PROBLEM:
+        raise PreflightError(finding.message, fix=finding.fix)
 
 
 def _version(major: int) -> Finding:

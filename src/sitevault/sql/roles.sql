@@ -75,6 +75,21 @@ ALTER ROLE sitevault_judge SET statement_timeout = '5min';
 ALTER ROLE sitevault_auditor SET default_transaction_read_only = on;
 ALTER ROLE sitevault_auditor SET statement_timeout = '5min';
 
+-- What PostgreSQL lets everybody do, and tenants' readers must not be able to. Only a superuser may say so; on a
+-- managed server they stay as they are, and `sitevault audit isolation` tells.
+DO $closed_doors$
+BEGIN
+    -- All of a tenant's readers share one role, and a role sees the text of its own sessions' statements.
+    ALTER ROLE sitevault_reader SET track_activities = off;
+    -- A large object has no row-level security: what one reader puts there, every other can read.
+    REVOKE EXECUTE ON FUNCTION
+    pg_catalog.lo_creat(integer), pg_catalog.lo_create(oid), pg_catalog.lo_from_bytea(oid, bytea)
+    FROM PUBLIC;
+EXCEPTION WHEN insufficient_privilege THEN
+    NULL;
+END
+$closed_doors$;
+
 -- The database is Sitevault's alone: whoever is not named here cannot even connect.
 DO $database$
 DECLARE

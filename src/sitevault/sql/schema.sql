@@ -123,6 +123,25 @@ $$;
 ALTER FUNCTION auth.ring_the_keyrings() OWNER TO sitevault_owner;
 
 --
+-- Name: tenant_is_active(); Type: FUNCTION; Schema: auth; Owner: sitevault_owner
+--
+
+CREATE FUNCTION auth.tenant_is_active() RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT coalesce((
+        SELECT p.status = 'active'
+        FROM auth.tenant_profile_s AS p
+        WHERE p.tenant_hk = auth.current_tenant_hk()
+        ORDER BY p.load_date DESC
+        LIMIT 1
+    ), false)
+$$;
+
+ALTER FUNCTION auth.tenant_is_active() OWNER TO sitevault_owner;
+
+--
 -- Name: encode_part(text); Type: FUNCTION; Schema: business; Owner: sitevault_owner
 --
 
@@ -254,6 +273,22 @@ $$;
 ALTER FUNCTION ops.ensure_partitions_ahead(days_ahead integer) OWNER TO sitevault_owner;
 
 --
+-- Name: policy_dialect(); Type: FUNCTION; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE FUNCTION ops.policy_dialect() RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT coalesce(
+        nullif(current_setting('sitevault.policy_dialect', true), ''),
+        CASE WHEN EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN 'citus' ELSE 'plain' END
+    )
+$$;
+
+ALTER FUNCTION ops.policy_dialect() OWNER TO sitevault_owner;
+
+--
 -- Name: secure_table(regclass); Type: FUNCTION; Schema: ops; Owner: sitevault_owner
 --
 
@@ -263,13 +298,8 @@ CREATE FUNCTION ops.secure_table(secured regclass) RETURNS void
     SET client_min_messages TO 'warning'
     AS $$
 DECLARE
-    tenant_test text;
+    tenant_test text := ops.tenant_test(secured);
 BEGIN
-    tenant_test := CASE
-        WHEN secured = 'raw.batch'::regclass
-        THEN '(SELECT auth.current_tenant_hk()) = ANY (tenant_hks)'
-        ELSE 'tenant_hk = (SELECT auth.current_tenant_hk())'
-    END;
     EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', secured);
     EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', secured);
     EXECUTE format('DROP POLICY IF EXISTS tenant_boundary ON %s', secured);
@@ -284,6 +314,14 @@ BEGIN
         ' TO sitevault_owner, sitevault_reader, sitevault_eraser USING (%s) WITH CHECK (%s)',
         secured, tenant_test, tenant_test
     );
+    EXECUTE format('DROP POLICY IF EXISTS tenant_active ON %s', secured);
+    IF ops.policy_dialect() <> 'citus' THEN
+        EXECUTE format(
+            'CREATE POLICY tenant_active ON %s AS RESTRICTIVE FOR ALL TO sitevault_reader'
+            ' USING ((SELECT auth.tenant_is_active())) WITH CHECK ((SELECT auth.tenant_is_active()))',
+            secured
+        );
+    END IF;
     EXECUTE format('DROP POLICY IF EXISTS oversight ON %s', secured);
     EXECUTE format(
         'CREATE POLICY oversight ON %s FOR SELECT TO sitevault_judge, sitevault_auditor USING (true)', secured
@@ -292,6 +330,24 @@ END
 $$;
 
 ALTER FUNCTION ops.secure_table(secured regclass) OWNER TO sitevault_owner;
+
+--
+-- Name: tenant_test(regclass); Type: FUNCTION; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE FUNCTION ops.tenant_test(secured regclass) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT format(
+        CASE WHEN secured = 'raw.batch'::regclass THEN '%s = ANY (tenant_hks)' ELSE 'tenant_hk = %s' END,
+        CASE ops.policy_dialect()
+            WHEN 'citus' THEN 'auth.current_tenant_hk()' ELSE '(SELECT auth.current_tenant_hk())'
+        END
+    )
+$$;
+
+ALTER FUNCTION ops.tenant_test(secured regclass) OWNER TO sitevault_owner;
 
 --
 -- Name: requeue_instead_of_update(); Type: FUNCTION; Schema: raw; Owner: sitevault_owner
@@ -336,6 +392,35 @@ ALTER FUNCTION raw.requeue_instead_of_update() OWNER TO sitevault_owner;
 SET default_tablespace = '';
 
 SET default_table_access_method = heap;
+
+--
+-- Name: entry; Type: TABLE; Schema: audit; Owner: sitevault_owner
+--
+
+CREATE TABLE audit.entry (
+    tenant_hk bytea NOT NULL,
+    seq bigint NOT NULL,
+    recorded_at timestamp with time zone NOT NULL,
+    action text NOT NULL,
+    actor text NOT NULL,
+    record text NOT NULL,
+    previous_hash bytea NOT NULL,
+    entry_hash bytea NOT NULL,
+    CONSTRAINT entry_hash_is_sha256 CHECK ((octet_length(entry_hash) = 32)),
+    CONSTRAINT entry_previous_hash_is_sha256 CHECK ((octet_length(previous_hash) = 32)),
+    CONSTRAINT entry_seq_is_positive CHECK ((seq > 0)),
+    CONSTRAINT entry_tenant_hk_is_sha256 CHECK ((octet_length(tenant_hk) = 32))
+);
+
+ALTER TABLE ONLY audit.entry FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE audit.entry OWNER TO sitevault_owner;
+
+--
+-- Name: TABLE entry; Type: COMMENT; Schema: audit; Owner: sitevault_owner
+--
+
+COMMENT ON TABLE audit.entry IS 'One row per action, hash-chained: entry_hash = SHA-256(previous_hash, tenant_hk, seq, record); record is canonical JSON and holds the other columns too.';
 
 --
 -- Name: api_key_h; Type: TABLE; Schema: auth; Owner: sitevault_owner
@@ -1706,6 +1791,13 @@ ALTER TABLE ONLY raw.landed_event ATTACH PARTITION raw.landed_event_default DEFA
 ALTER TABLE ONLY staging.site_tracking_events_s ATTACH PARTITION staging.site_tracking_events_s_default DEFAULT;
 
 --
+-- Name: entry entry_pk; Type: CONSTRAINT; Schema: audit; Owner: sitevault_owner
+--
+
+ALTER TABLE ONLY audit.entry
+    ADD CONSTRAINT entry_pk PRIMARY KEY (tenant_hk, seq);
+
+--
 -- Name: api_key_h api_key_h_pk; Type: CONSTRAINT; Schema: auth; Owner: sitevault_owner
 --
 
@@ -2136,6 +2228,36 @@ ALTER TABLE raw.landed_event
     ADD CONSTRAINT landed_event_key_fk FOREIGN KEY (tenant_hk, api_key_hk) REFERENCES auth.api_key_h(tenant_hk, api_key_hk) NOT ENFORCED;
 
 --
+-- Name: entry; Type: ROW SECURITY; Schema: audit; Owner: sitevault_owner
+--
+
+ALTER TABLE audit.entry ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: entry oversight; Type: POLICY; Schema: audit; Owner: sitevault_owner
+--
+
+CREATE POLICY oversight ON audit.entry FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+
+--
+-- Name: entry tenant_access; Type: POLICY; Schema: audit; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_access ON audit.entry TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+
+--
+-- Name: entry tenant_active; Type: POLICY; Schema: audit; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON audit.entry AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: entry tenant_boundary; Type: POLICY; Schema: audit; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_boundary ON audit.entry AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+
+--
 -- Name: api_key_h; Type: ROW SECURITY; Schema: auth; Owner: sitevault_owner
 --
 
@@ -2206,6 +2328,36 @@ CREATE POLICY tenant_access ON auth.tenant_profile_s TO sitevault_owner, sitevau
 --
 
 CREATE POLICY tenant_access ON auth.tenant_secret TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+
+--
+-- Name: api_key_h tenant_active; Type: POLICY; Schema: auth; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON auth.api_key_h AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: api_key_s tenant_active; Type: POLICY; Schema: auth; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON auth.api_key_s AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: tenant_h tenant_active; Type: POLICY; Schema: auth; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON auth.tenant_h AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: tenant_profile_s tenant_active; Type: POLICY; Schema: auth; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON auth.tenant_profile_s AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: tenant_secret tenant_active; Type: POLICY; Schema: auth; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON auth.tenant_secret AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
 
 --
 -- Name: api_key_h tenant_boundary; Type: POLICY; Schema: auth; Owner: sitevault_owner
@@ -2544,6 +2696,102 @@ CREATE POLICY tenant_access ON business.site_visitor_user_es TO sitevault_owner,
 CREATE POLICY tenant_access ON business.site_visitor_user_l TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
+-- Name: site_campaign_h tenant_active; Type: POLICY; Schema: business; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON business.site_campaign_h AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: site_event_duplicate tenant_active; Type: POLICY; Schema: business; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON business.site_event_duplicate AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: site_event_nl tenant_active; Type: POLICY; Schema: business; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON business.site_event_nl AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: site_event_nl_default tenant_active; Type: POLICY; Schema: business; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON business.site_event_nl_default AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: site_event_pii_ns tenant_active; Type: POLICY; Schema: business; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON business.site_event_pii_ns AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: site_event_pii_ns_default tenant_active; Type: POLICY; Schema: business; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON business.site_event_pii_ns_default AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: site_page_details_s tenant_active; Type: POLICY; Schema: business; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON business.site_page_details_s AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: site_page_h tenant_active; Type: POLICY; Schema: business; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON business.site_page_h AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: site_session_details_s tenant_active; Type: POLICY; Schema: business; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON business.site_session_details_s AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: site_session_h tenant_active; Type: POLICY; Schema: business; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON business.site_session_h AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: site_session_visitor_l tenant_active; Type: POLICY; Schema: business; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON business.site_session_visitor_l AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: site_user_h tenant_active; Type: POLICY; Schema: business; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON business.site_user_h AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: site_visitor_details_s tenant_active; Type: POLICY; Schema: business; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON business.site_visitor_details_s AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: site_visitor_h tenant_active; Type: POLICY; Schema: business; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON business.site_visitor_h AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: site_visitor_user_es tenant_active; Type: POLICY; Schema: business; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON business.site_visitor_user_es AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: site_visitor_user_l tenant_active; Type: POLICY; Schema: business; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON business.site_visitor_user_l AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
 -- Name: site_campaign_h tenant_boundary; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
@@ -2694,6 +2942,24 @@ CREATE POLICY tenant_access ON mart.page_day_f TO sitevault_owner, sitevault_rea
 CREATE POLICY tenant_access ON mart.session_f TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
+-- Name: event_day_f tenant_active; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON mart.event_day_f AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: page_day_f tenant_active; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON mart.page_day_f AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: session_f tenant_active; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON mart.session_f AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
 -- Name: event_day_f tenant_boundary; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
@@ -2728,6 +2994,12 @@ CREATE POLICY oversight ON ops.ledger_d FOR SELECT TO sitevault_judge, sitevault
 --
 
 CREATE POLICY tenant_access ON ops.ledger_d TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+
+--
+-- Name: ledger_d tenant_active; Type: POLICY; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON ops.ledger_d AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
 
 --
 -- Name: ledger_d tenant_boundary; Type: POLICY; Schema: ops; Owner: sitevault_owner
@@ -2806,6 +3078,30 @@ CREATE POLICY tenant_access ON raw.landed_event TO sitevault_owner, sitevault_re
 --
 
 CREATE POLICY tenant_access ON raw.landed_event_default TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+
+--
+-- Name: batch tenant_active; Type: POLICY; Schema: raw; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON raw.batch AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: dead_letter tenant_active; Type: POLICY; Schema: raw; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON raw.dead_letter AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: landed_event tenant_active; Type: POLICY; Schema: raw; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON raw.landed_event AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: landed_event_default tenant_active; Type: POLICY; Schema: raw; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON raw.landed_event_default AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
 
 --
 -- Name: batch tenant_boundary; Type: POLICY; Schema: raw; Owner: sitevault_owner
@@ -2902,6 +3198,30 @@ CREATE POLICY tenant_access ON staging.site_tracking_events_s TO sitevault_owner
 --
 
 CREATE POLICY tenant_access ON staging.site_tracking_events_s_default TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+
+--
+-- Name: event_schema_s tenant_active; Type: POLICY; Schema: staging; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON staging.event_schema_s AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: mapping_path_set tenant_active; Type: POLICY; Schema: staging; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON staging.mapping_path_set AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: site_tracking_events_s tenant_active; Type: POLICY; Schema: staging; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON staging.site_tracking_events_s AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: site_tracking_events_s_default tenant_active; Type: POLICY; Schema: staging; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON staging.site_tracking_events_s_default AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
 
 --
 -- Name: event_schema_s tenant_boundary; Type: POLICY; Schema: staging; Owner: sitevault_owner
@@ -3016,6 +3336,13 @@ GRANT ALL ON FUNCTION auth.current_tenant_hk() TO sitevault_auditor;
 REVOKE ALL ON FUNCTION auth.ring_the_keyrings() FROM PUBLIC;
 
 --
+-- Name: FUNCTION tenant_is_active(); Type: ACL; Schema: auth; Owner: sitevault_owner
+--
+
+REVOKE ALL ON FUNCTION auth.tenant_is_active() FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.tenant_is_active() TO sitevault_reader;
+
+--
 -- Name: FUNCTION encode_part(part text); Type: ACL; Schema: business; Owner: sitevault_owner
 --
 
@@ -3072,10 +3399,40 @@ REVOKE ALL ON FUNCTION ops.ensure_partitions_ahead(days_ahead integer) FROM PUBL
 GRANT ALL ON FUNCTION ops.ensure_partitions_ahead(days_ahead integer) TO sitevault_worker;
 
 --
+-- Name: FUNCTION policy_dialect(); Type: ACL; Schema: ops; Owner: sitevault_owner
+--
+
+REVOKE ALL ON FUNCTION ops.policy_dialect() FROM PUBLIC;
+
+--
 -- Name: FUNCTION secure_table(secured regclass); Type: ACL; Schema: ops; Owner: sitevault_owner
 --
 
 REVOKE ALL ON FUNCTION ops.secure_table(secured regclass) FROM PUBLIC;
+
+--
+-- Name: FUNCTION tenant_test(secured regclass); Type: ACL; Schema: ops; Owner: sitevault_owner
+--
+
+REVOKE ALL ON FUNCTION ops.tenant_test(secured regclass) FROM PUBLIC;
+
+--
+-- Name: FUNCTION lo_creat(integer); Type: ACL; Schema: pg_catalog; Owner: postgres
+--
+
+REVOKE ALL ON FUNCTION pg_catalog.lo_creat(integer) FROM PUBLIC;
+
+--
+-- Name: FUNCTION lo_create(oid); Type: ACL; Schema: pg_catalog; Owner: postgres
+--
+
+REVOKE ALL ON FUNCTION pg_catalog.lo_create(oid) FROM PUBLIC;
+
+--
+-- Name: FUNCTION lo_from_bytea(oid, bytea); Type: ACL; Schema: pg_catalog; Owner: postgres
+--
+
+REVOKE ALL ON FUNCTION pg_catalog.lo_from_bytea(oid, bytea) FROM PUBLIC;
 
 --
 -- Name: FUNCTION requeue_instead_of_update(); Type: ACL; Schema: raw; Owner: sitevault_owner
@@ -3083,6 +3440,12 @@ REVOKE ALL ON FUNCTION ops.secure_table(secured regclass) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raw.requeue_instead_of_update() FROM PUBLIC;
 GRANT ALL ON FUNCTION raw.requeue_instead_of_update() TO sitevault_worker;
+
+--
+-- Name: TABLE entry; Type: ACL; Schema: audit; Owner: sitevault_owner
+--
+
+GRANT SELECT ON TABLE audit.entry TO sitevault_auditor;
 
 --
 -- Name: TABLE api_key_h; Type: ACL; Schema: auth; Owner: sitevault_owner
@@ -3559,6 +3922,12 @@ GRANT SELECT,INSERT ON TABLE staging.site_tracking_events_s TO sitevault_worker;
 GRANT SELECT ON TABLE staging.site_tracking_events_s TO sitevault_reader;
 GRANT SELECT ON TABLE staging.site_tracking_events_s TO sitevault_judge;
 GRANT SELECT ON TABLE staging.site_tracking_events_s TO sitevault_auditor;
+
+--
+-- Name: DEFAULT PRIVILEGES FOR TYPES; Type: DEFAULT ACL; Schema: -; Owner: sitevault_owner
+--
+
+ALTER DEFAULT PRIVILEGES FOR ROLE sitevault_owner REVOKE ALL ON TYPES FROM PUBLIC;
 
 --
 -- Name: DEFAULT PRIVILEGES FOR FUNCTIONS; Type: DEFAULT ACL; Schema: -; Owner: sitevault_owner

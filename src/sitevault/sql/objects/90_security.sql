@@ -7,7 +7,7 @@ BEGIN
         SELECT c.oid
         FROM pg_catalog.pg_class AS c
         INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-        WHERE n.nspname IN ('auth', 'raw', 'staging', 'business', 'mart', 'ops')
+        WHERE n.nspname IN ('auth', 'raw', 'staging', 'business', 'mart', 'audit', 'ops')
             AND c.relkind IN ('r', 'p')
             AND (
                 c.oid = 'raw.batch'::regclass

@@ -9,6 +9,7 @@ REVOKE ALL ON ALL ROUTINES IN SCHEMA auth, raw, staging, business, mart, audit, 
 FROM PUBLIC, sitevault_collector, sitevault_worker, sitevault_reader, sitevault_judge, sitevault_auditor,
 sitevault_eraser, sitevault_migrator;
 ALTER DEFAULT PRIVILEGES REVOKE ALL ON ROUTINES FROM PUBLIC;
+ALTER DEFAULT PRIVILEGES REVOKE ALL ON TYPES FROM PUBLIC;
 
 -- collector: inserts into landing, reads nothing but keys
 GRANT USAGE ON SCHEMA auth, raw TO sitevault_collector;
@@ -48,6 +49,7 @@ GRANT EXECUTE ON FUNCTION
 auth.current_tenant_hk(), business.encode_part(text), business.hash_key(text, bytea, text []),
 mart.funnel(bytea, date, date, text [])
 TO sitevault_reader, sitevault_eraser;
+GRANT EXECUTE ON FUNCTION auth.tenant_is_active() TO sitevault_reader;
 GRANT SELECT ON auth.tenant_h, auth.tenant_profile_s, auth.tenant_v TO sitevault_reader;
 GRANT SELECT ON raw.landed_event, raw.dead_letter, raw.site_tracking_events_r TO sitevault_reader;
 GRANT SELECT (batch_id, received_timestamp, state, load_id, processed_timestamp) ON raw.batch TO sitevault_reader;
