@@ -30,11 +30,10 @@ from sitevault.tenancy.keys import KeyKind
 
 log = logging.getLogger(__name__)
 
-Handler: TypeAlias = Callable[[Request], Awaitable[Answer]]
 Receipts: TypeAlias = list[dict[str, Any]]
 Answering: TypeAlias = Callable[[Delivery, list[LandingRow], Receipts], Answer]
 
-_EVENT_PREFIX = "/api/v1/events/"
+_EVENT_PREFIX = "/api/v1/events/"  # and an event id
 _OPENAPI = files("sitevault.collector").joinpath("openapi.yaml").read_bytes()
 
 
@@ -61,17 +60,6 @@ class Collector:
         self._in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        self._routes: dict[str, dict[str, Handler]] = {
-            "/api/v1/track": {"POST": self._track_one},
-            "/api/v1/track/batch": {"POST": self._track_batch},
-            "/api/v1/track/bulk": {"POST": self._track_batch},
-            "/api/v1/status": {"GET": self._status},
-            _EVENT_PREFIX: {"GET": self._receipt},
-            "/health/live": dict.fromkeys(("GET", "HEAD"), self._live),
-            "/health/ready": dict.fromkeys(("GET", "HEAD"), self._ready),
-            "/metrics": dict.fromkeys(("GET", "HEAD"), self._show_metrics),
-            "/openapi.yaml": dict.fromkeys(("GET", "HEAD"), self._show_openapi),
-        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -90,7 +78,7 @@ class Collector:
         await self._idle.wait()
 
     async def _serve(self, request: Request, send: Send) -> None:
-        route = self._route_of(request.path)
+        route = _route_of(request.path)
         answer = await self._answer(request, route)
         self._metrics.answered(route or "none", answer.status)
         if answer.reason is not None:
@@ -103,10 +91,10 @@ class Collector:
         try:
             if route is None:
                 return answers.refusal(Reason.PATH_NOT_FOUND)
-            handlers = self._routes[route]
+            handlers = ROUTES[route]
             handler = handlers.get(request.method)
             if handler is not None:
-                return await handler(request)
+                return await handler(self, request)
             methods = ", ".join((*handlers, "OPTIONS"))
             if request.method == "OPTIONS":
                 return await self._preflight(request, methods)
@@ -118,12 +106,6 @@ class Collector:
         except Exception as error:
             log.error("request.failed", extra={"route": route}, exc_info=error)
             return answers.refusal(Reason.INTERNAL_ERROR)
-
-    def _route_of(self, path: str) -> str | None:
-        if path in self._routes and path != _EVENT_PREFIX:
-            return path
-        rest = path.removeprefix(_EVENT_PREFIX)
-        return _EVENT_PREFIX if rest and rest != path and "/" not in rest else None
 
     async def _preflight(self, request: Request, methods: str) -> Answer:
         found = await self._keyring.find_fresh(request.path_key) if request.path_key else None
@@ -269,3 +251,26 @@ def _text(event_id: bytes) -> str:
     """A UUID's bytes in its usual form; uuid.UUID takes twice as long."""
     digits = event_id.hex()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+Handler: TypeAlias = Callable[[Collector, Request], Awaitable[Answer]]
+
+ROUTES: dict[str, dict[str, Handler]] = {
+    "/api/v1/track": {"POST": Collector._track_one},
+    "/api/v1/track/batch": {"POST": Collector._track_batch},
+    "/api/v1/track/bulk": {"POST": Collector._track_batch},
+    "/api/v1/status": {"GET": Collector._status},
+    _EVENT_PREFIX: {"GET": Collector._receipt},
+    "/health/live": dict.fromkeys(("GET", "HEAD"), Collector._live),
+    "/health/ready": dict.fromkeys(("GET", "HEAD"), Collector._ready),
+    "/metrics": dict.fromkeys(("GET", "HEAD"), Collector._show_metrics),
+    "/openapi.yaml": dict.fromkeys(("GET", "HEAD"), Collector._show_openapi),
+}
+"""Every path, also behind /k/{key}, and its methods; openapi.yaml documents each."""
+
+
+def _route_of(path: str) -> str | None:
+    if path in ROUTES and path != _EVENT_PREFIX:
+        return path
+    rest = path.removeprefix(_EVENT_PREFIX)
+    return _EVENT_PREFIX if rest and rest != path and "/" not in rest else None
