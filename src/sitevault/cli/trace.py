@@ -81,8 +81,12 @@ def _copy(copy: Copy, which: str) -> Iterator[str]:
     )
     for staged in copy.staged:
         yield from _staged(staged)
-    if copy.loaded_at is not None:
-        yield f"  loaded    {_at(copy.loaded_at)}  load {copy.load_id}{_by(copy.worker)}" + _took(copy)
+        if staged.loaded_at is not None:
+            took = (staged.loaded_at - copy.received_at).total_seconds()
+            yield (
+                f"  loaded    {_at(staged.loaded_at)}  load {staged.load_id}{_by(staged.worker)}, "
+                f"{took:.3f} s after it was received"
+            )
     if copy.letter is not None:
         yield from _letter(copy.letter)
 
@@ -109,12 +113,6 @@ def _letter(letter: Letter) -> Iterator[str]:
         yield f"            requeued {_at(letter.requeued_at)}"
     if letter.resolved_at is not None:
         yield f"            resolved {_at(letter.resolved_at)}"
-
-
-def _took(copy: Copy) -> str:
-    if copy.loaded_at is None:
-        return ""
-    return f", {(copy.loaded_at - copy.received_at).total_seconds():.3f} s after it was received"
 
 
 def _by(worker: str | None) -> str:

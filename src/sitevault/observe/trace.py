@@ -67,6 +67,9 @@ class Staged:
 
     at: datetime
     load_id: int
+    worker: str | None
+    loaded_at: datetime | None
+    """When the load had written everything; it is committed a moment later."""
     validation_status: str
     enrichment_status: str
     quality_score: float
@@ -113,9 +116,6 @@ class Copy:
     batch_last_error: str | None
     batch_not_before: datetime | None
     processed_at: datetime | None
-    load_id: int | None
-    worker: str | None
-    loaded_at: datetime | None
     staged: tuple[Staged, ...]
     letter: Letter | None
     fate: Fate
@@ -247,9 +247,6 @@ def _copy(row: dict[str, Any], staged: tuple[Staged, ...], vaulted: InVault | No
         batch_last_error=row["batch_last_error"],
         batch_not_before=row["batch_not_before"],
         processed_at=row["batch_processed_timestamp"],
-        load_id=row["load_id"],
-        worker=row["worker"],
-        loaded_at=row["load_finished_at"],
         staged=staged,
         letter=_letter(row),
         fate=_fate(row, staged, vaulted),
@@ -294,6 +291,8 @@ def _staged(row: dict[str, Any], show_personal: bool) -> Staged:
     return Staged(
         at=row["processed_timestamp"],
         load_id=row["load_id"],
+        worker=row["worker"],
+        loaded_at=row["load_finished_at"],
         validation_status=row["validation_status"],
         enrichment_status=row["enrichment_status"],
         quality_score=float(row["quality_score"]),

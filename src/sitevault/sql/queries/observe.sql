@@ -379,9 +379,6 @@ SELECT
     b.not_before AS batch_not_before,
     b.last_error AS batch_last_error,
     b.processed_timestamp AS batch_processed_timestamp,
-    b.load_id,
-    l.worker,
-    l.finished_at AS load_finished_at,
     u.is_conflict,
     u.load_date AS duplicate_load_date,
     d.status AS letter_status,
@@ -399,7 +396,6 @@ LEFT JOIN auth.tenant_h AS h ON e.tenant_hk = h.tenant_hk
 LEFT JOIN auth.tenant_v AS p ON e.tenant_hk = p.tenant_hk
 LEFT JOIN auth.api_key_v AS k ON e.tenant_hk = k.tenant_hk AND e.api_key_hk = k.api_key_hk
 LEFT JOIN raw.batch AS b ON e.batch_id = b.batch_id
-LEFT JOIN ops.load AS l ON b.load_id = l.load_id
 LEFT JOIN business.site_event_duplicate AS u ON e.tenant_hk = u.tenant_hk AND e.raw_event_id = u.raw_event_id
 LEFT JOIN raw.dead_letter AS d ON e.tenant_hk = d.tenant_hk AND e.raw_event_id = d.raw_event_id
 WHERE e.event_id = %(event_id)s::uuid
@@ -414,9 +410,15 @@ WHERE batch_id = %(raw_event_id)s::bigint / 65536 AND raw_event_id = %(raw_event
     AND (%(tenant_hk)s::bytea IS NULL OR tenant_hk = %(tenant_hk)s::bytea);
 
 -- name: staged_copies
--- What staging made of each landed copy of an event, with the mapping paths it used.
-SELECT s.*, host(s.client_ip) AS client_ip_text, m.paths AS mapping_paths
+-- What staging made of each landed copy of an event, with the mapping paths it used and the load it came with.
+SELECT
+    s.*,
+    host(s.client_ip) AS client_ip_text,
+    m.paths AS mapping_paths,
+    l.worker,
+    l.finished_at AS load_finished_at
 FROM staging.site_tracking_events_s AS s
+LEFT JOIN ops.load AS l ON s.load_id = l.load_id
 LEFT JOIN staging.mapping_path_set AS m ON s.tenant_hk = m.tenant_hk AND s.mapping_hk = m.mapping_hk
 WHERE s.tenant_hk = %(tenant_hk)s AND s.batch_id = ANY(%(batch_ids)s) AND s.event_id = %(event_id)s
 ORDER BY s.raw_event_id, s.processed_timestamp;
