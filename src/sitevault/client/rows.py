@@ -9,11 +9,13 @@ from __future__ import annotations
 import codecs
 import csv
 import hashlib
+import io
 import json
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, TextIO
 
 import msgspec
 
@@ -106,9 +108,23 @@ def _skip_line(file: BinaryIO) -> None:
         pass
 
 
+@contextmanager
+def _as_text(file: BinaryIO) -> Iterator[io.TextIOWrapper]:
+    """The file as text with its own line ends; a byte that is not UTF-8 comes back as it was."""
+    text = io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline="")
+    try:
+        yield text
+    finally:
+        text.detach()  # the file is its opener's to close
+
+
 def _json(file: BinaryIO) -> _Raw:
+    with _as_text(file) as text:
+        yield from _elements(text)
+
+
+def _elements(text: TextIO) -> _Raw:
     """The elements of one JSON list, without ever holding the list."""
-    text = codecs.getreader("utf-8-sig")(file)
     scan = json.JSONDecoder().raw_decode
     buffer, ended = text.read(_CHUNK).lstrip(), False
     if not buffer.startswith("["):
@@ -132,7 +148,7 @@ def _json(file: BinaryIO) -> _Raw:
                 raise UsageError(f"Element {number + 1} of the list is not JSON: {error}") from error
         if complete:
             number += 1
-            element, buffer, separated = buffer[:end].encode("utf-8", "surrogatepass"), buffer[end:], False
+            element, buffer, separated = buffer[:end].encode("utf-8", "surrogateescape"), buffer[end:], False
             yield number, element, element, None
             continue
         more = text.read(max(_CHUNK, len(buffer)))
@@ -141,9 +157,14 @@ def _json(file: BinaryIO) -> _Raw:
 
 
 def _csv(file: BinaryIO) -> _Raw:
+    with _as_text(file) as text:
+        yield from _records(text)
+
+
+def _records(text: TextIO) -> _Raw:
     csv.field_size_limit(LONGEST_ROW_BYTES)
     taken: list[str] = []
-    reader = csv.reader(_remembered(codecs.getreader("utf-8-sig")(file, "surrogateescape"), taken), strict=True)
+    reader = csv.reader(_remembered(text, taken), strict=True)
     try:
         header = next(reader)
     except StopIteration:
