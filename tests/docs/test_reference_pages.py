@@ -1,0 +1,213 @@
+"""Everything there is to look up is on its page: the registries against the pages, not against their maker."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import msgspec
+import pytest
+import yaml
+from click import Context
+from pages import REFERENCE, ROOT, blocks, section
+from prometheus_client import REGISTRY
+
+from sitevault.cli.main import cli
+from sitevault.cli.registry import COMMANDS
+from sitevault.config import Config
+from sitevault.config import load as load_config
+from sitevault.db.connect import Database
+from sitevault.db.roles import Role
+from sitevault.errors import Exit
+from sitevault.reasons import EXPLAINED, Reason
+from sitevault.staging.enrich.referrer import TABLE, Channel
+from sitevault.staging.mapping import FIELDS
+from sitevault.staging.rules import RULES
+
+PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE")
+
+
+def text(page: str) -> str:
+    return (REFERENCE / page).read_text("utf-8")
+
+
+def rows(markdown: str) -> list[list[str]]:
+    """The cells of every table row in a text."""
+    lines = [line for line in markdown.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+
+
+def commands(command: click.Command = cli, path: str = "sitevault") -> Iterator[tuple[str, click.Command]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        context = Context(command)
+        for name in command.list_commands(context):
+            found = command.get_command(context, name)
+            assert found is not None
+            yield from commands(found, f"{path} {name}")
+
+
+def test_every_generated_file_is_current(generated: dict[Path, str]) -> None:
+    stale = [str(path) for path, made in generated.items() if (ROOT / path).read_text("utf-8") != made]
+    assert stale == [], "run `make generate`"
+
+
+def test_every_command_is_documented_with_every_option() -> None:
+    listed = dict(commands())
+    assert len(listed) > len(COMMANDS) > 10
+    for path, command in listed.items():
+        shown = section(REFERENCE / "cli.md", f"## {path}")
+        for parameter in command.params:
+            if isinstance(parameter, click.Option) and not parameter.hidden:
+                assert max(parameter.opts, key=len) in shown, f"{path} {parameter.opts}"
+
+
+def test_every_setting_is_documented() -> None:
+    shown = {row[0]: row for row in rows(text("configuration.md"))}
+    for field in msgspec.structs.fields(Config):
+        _, variable, _, _, about = shown[f"`{field.name}`"]
+        assert variable == f"`SITEVAULT_{field.name.upper()}`"
+        assert about
+
+
+def test_every_variable_that_is_read_is_documented() -> None:
+    read = {
+        found
+        for file in (ROOT / "src").rglob("*.py")
+        for found in re.findall(r"[\"'](SITEVAULT_[A-Z_]+|DATABASE_URL)[\"']", file.read_text("utf-8"))
+    }
+    assert {"DATABASE_URL", "SITEVAULT_CONFIG"} <= read
+    assert [name for name in sorted(read) if f"`{name}`" not in text("configuration.md")] == []
+
+
+def test_the_file_of_every_setting_loads_and_changes_nothing(tmp_path: Path) -> None:
+    (example,) = [block.text for block in blocks("toml") if block.page.name == "configuration.md"]
+    file = tmp_path / "sitevault.toml"
+    file.write_text(example, "utf-8")
+    assert load_config(file, {}) == Config()
+    for field in msgspec.structs.fields(Config):
+        assert re.search(rf"^(# )?{field.name} = ", example, re.MULTILINE), field.name
+
+
+def test_every_reason_is_documented_with_its_meaning_and_status() -> None:
+    shown = {row[0]: row[1:] for row in rows(text("reasons.md"))}
+    for reason in Reason:
+        severity, meaning, status = EXPLAINED[reason]
+        found = shown[f"`{reason.value}`"]
+        assert found[-1] == meaning
+        assert found[-2] == severity.value
+        assert found[:-2] == ([str(status)] if status else [])
+
+
+def test_every_code_of_a_refusal_is_on_the_page_of_the_http_interface() -> None:
+    listed = section(REFERENCE / "http.md", "## Codes of a refusal")
+    missing = [reason for reason in Reason if EXPLAINED[reason].http_status and f"`{reason.value}`" not in listed]
+    assert missing == []
+
+
+def test_every_endpoint_is_documented_with_every_status() -> None:
+    spec = yaml.safe_load((ROOT / "src/sitevault/collector/openapi.yaml").read_text("utf-8"))
+    assert "/api/v1/track" in spec["paths"]
+    for path, item in spec["paths"].items():
+        for method in {"get", "post"} & item.keys():
+            suffix = " (HEAD, too)" if method == "get" and "head" in item else ""
+            shown = section(REFERENCE / "http.md", f"## {method.upper()} {path}{suffix}")
+            statuses = {row[0] for row in rows(shown)}
+            assert {str(status) for status in item[method]["responses"]} <= statuses
+
+
+def test_every_exit_code_is_documented() -> None:
+    shown = {row[0]: row[1:] for row in rows(text("exit-codes.md"))}
+    for exit_code in Exit:
+        name, meaning = shown[str(exit_code.value)]
+        assert name == f"`{exit_code.name}`"
+        assert meaning
+
+
+def test_every_rule_is_documented_with_its_deduction() -> None:
+    shown = {row[0]: row for row in rows(text("rules.md"))}
+    for rule in RULES:
+        assert shown[f"`{rule.id}`"][2] == f"{rule.deduction / 100:.2f}"
+        assert shown[f"`{rule.id}`"][5] == f"`{rule.reason.value}`"
+
+
+@pytest.mark.parametrize("field", FIELDS.values(), ids=lambda field: field.name)
+def test_every_field_is_documented_with_its_paths_in_order(field: object) -> None:
+    name, paths = field.name, field.paths  # type: ignore[attr-defined]
+    shown = section(REFERENCE / "mapping.md", f"## {name}")
+    assert re.findall(r"^\d+\. `(.+)`$", shown, re.MULTILINE) == list(paths)
+
+
+def test_every_channel_source_and_click_id_is_documented() -> None:
+    shown = {row[0] for row in rows(text("channels.md"))}
+    names = [*(channel.value for channel in Channel), *(source.name for source in TABLE.source), *TABLE.click_id]
+    assert [name for name in names if f"`{name}`" not in shown] == []
+
+
+def test_every_metric_is_documented() -> None:
+    source = (ROOT / "src/sitevault/collector/metrics.py").read_text("utf-8")
+    declared = set(re.findall(r"\"(sitevault_[a-z_]+)\"", source))
+    shown = {row[0].strip("`").removesuffix("_total") for row in rows(text("metrics.md"))[2:]}
+    assert declared
+    assert shown == declared
+    assert not [family for family in REGISTRY.collect() if family.name.startswith("sitevault")]
+
+
+def test_every_table_and_view_is_documented_with_every_column(database: Database) -> None:
+    with database.connect(Role.JUDGE) as conn:
+        columns = conn.execute(
+            "SELECT a.attrelid::regclass::text, array_agg(a.attname::text ORDER BY a.attnum)"
+            " FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid"
+            " JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+            " WHERE n.nspname IN ('auth', 'raw', 'staging', 'business', 'mart', 'audit', 'ops')"
+            " AND c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relispartition AND a.attnum > 0"
+            " AND NOT a.attisdropped GROUP BY 1"
+        ).fetchall()
+    assert len(columns) > 30
+    for relation, names in columns:
+        shown = section(REFERENCE / "tables.md", f"### {relation}")
+        assert [row[0].strip("`") for row in rows(shown)[2:]] == names, relation
+
+
+def test_every_table_says_what_it_is(database: Database) -> None:
+    with database.connect(Role.JUDGE) as conn:
+        silent = conn.execute(
+            "SELECT c.oid::regclass::text FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+            " WHERE n.nspname IN ('auth', 'raw', 'staging', 'business', 'mart', 'audit', 'ops')"
+            " AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND obj_description(c.oid) IS NULL"
+        ).fetchall()
+    assert silent == []
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.OWNER])
+def test_the_rights_on_the_page_are_those_the_server_grants(database: Database, role: Role) -> None:
+    with database.connect(Role.JUDGE) as conn:
+        granted = {
+            (relation, privilege)
+            for relation, privilege in conn.execute(
+                "SELECT c.oid::regclass::text, p FROM pg_class AS c"
+                " JOIN pg_namespace AS n ON n.oid = c.relnamespace CROSS JOIN unnest(%s::text[]) AS p"
+                " WHERE n.nspname IN ('auth', 'raw', 'staging', 'business', 'mart', 'audit', 'ops')"
+                " AND c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relispartition"
+                " AND has_table_privilege(%s, c.oid, p)",
+                [list(PRIVILEGES), role.value],
+            ).fetchall()
+        }
+    shown = set()
+    for schema, allowed, objects in rows(section(REFERENCE / "roles.md", f"## {role.value}"))[2:]:
+        # What is granted on single columns only is no right on the table.
+        whole = re.sub(r"\w+ \([^)]*\)", "", allowed)
+        for name in re.findall(r"`([a-z_]+)`", objects):
+            shown |= {(f"{schema.strip('`')}.{name}", word) for word in PRIVILEGES if word in whole.split(", ")}
+    assert shown == granted
+
+
+def test_every_role_is_documented(database: Database) -> None:
+    with database.connect(Role.JUDGE) as conn:
+        roles = conn.execute(
+            "SELECT rolname FROM pg_roles WHERE rolname ~ '^sitevault_' AND rolcanlogin"
+        ).fetchall()
+    assert len(roles) == len(Role) - 1
+    assert [role for (role,) in roles if f"## {role}\n" not in text("roles.md")] == []
