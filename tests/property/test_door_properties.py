@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sitevault.collector import door
@@ -99,6 +99,8 @@ def postgresql(template: Database) -> Iterator[psycopg.Connection[Any]]:
 
 @settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(payload=payloads)
+@example(payload=rb'{"hidden": {"\u0000": 1}, "hidden": 1}')
+@example(payload=rb'{"escaped": "\\u0000"}')
 def test_whatever_the_door_accepts_casts_to_json_and_jsonb(postgresql: psycopg.Connection[Any], payload: bytes):
     reason = door.check(payload, CONFIG)
     if reason is not None:

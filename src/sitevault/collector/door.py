@@ -21,6 +21,9 @@ _DIGITS = b"0123456789"
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _NUMBER = re.compile(rb"-?[0-9][-+0-9.eE]*")
 _TINY = re.compile(rb"[0-9][eE]-[0-9]{3}")
+# In valid JSON a backslash stands only in strings, so an odd run of them before u0000 is that character, even
+# where a later value of the same key hides it from the decoded event.
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
 
@@ -37,6 +40,8 @@ def check(payload: bytes, config: Config) -> Reason | None:
         return why_malformed(payload, error)
     if type(event) is not dict:
         return Reason.EVENT_NOT_AN_OBJECT
+    if b"\\u0000" in payload and _NUL.search(payload):
+        return Reason.JSON_NUL_CHARACTER
     if _needs_a_walk(payload, config) and (reason := _walk(event, config)) is not None:
         return reason
     if _needs_a_look_at_numbers(payload) and not _numbers_fit(payload):
@@ -73,12 +78,11 @@ def _needs_a_walk(payload: bytes, config: Config) -> bool:
     return (
         payload.count(b"{") + payload.count(b"[") > config.max_json_depth
         or len(payload) > config.max_string_bytes
-        or b"\\u0000" in payload
     )
 
 
 def _walk(event: dict[str, Any], config: Config) -> Reason | None:
-    """Depth, string lengths and NUL of a decoded event, without recursion."""
+    """Depth and string lengths of a decoded event, without recursion."""
     level: list[Any] = [event]
     depth = 0
     while level:
@@ -103,8 +107,6 @@ def _walk(event: dict[str, Any], config: Config) -> Reason | None:
 
 
 def _check_string(text: str, limit: int) -> Reason | None:
-    if "\0" in text:
-        return Reason.JSON_NUL_CHARACTER
     if len(text) > limit or (len(text) * 4 > limit and len(text.encode()) > limit):
         return Reason.STRING_TOO_LONG
     return None
