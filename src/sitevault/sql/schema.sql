@@ -146,7 +146,7 @@ ALTER FUNCTION auth.tenant_is_active() OWNER TO sitevault_owner;
 --
 
 CREATE FUNCTION business.encode_part(part text) RETURNS bytea
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
     RETURN CASE WHEN (part IS NULL) THEN '\x00'::bytea ELSE (('\x01'::bytea || int4send(octet_length("normalize"(part, 'NFC'::text)))) || convert_to("normalize"(part, 'NFC'::text), 'UTF8'::name)) END;
 
 ALTER FUNCTION business.encode_part(part text) OWNER TO sitevault_owner;

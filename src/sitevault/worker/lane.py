@@ -80,6 +80,7 @@ class Lane:
             conn = self._database.connect(Role.WORKER, autocommit=True, application_name=self.name)
             set_json_loads(_as_bytes, conn)
             set_json_dumps(lambda ready_made: ready_made, conn)
+            conn.execute(vault.SQL.plan_for_any_size)
             conn.execute(vault.SQL.make_loaded_table)
             self._conn = conn
         return self._conn

@@ -1,6 +1,8 @@
 -- The SQL twin of hashkeys.py, for audits: loads bring their keys ready-made from Python.
+-- STABLE because convert_to() is: PostgreSQL inlines no SQL function that claims to be more than its body, and a
+-- call that is not inlined costs 12 us.
 CREATE OR REPLACE FUNCTION business.encode_part(part text) RETURNS bytea
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE
     WHEN part IS NULL THEN '\x00'::bytea
     ELSE '\x01'::bytea

@@ -1,36 +1,26 @@
 -- Marts, refreshed by what is new: each event of pg_temp.loaded is added once, so late events land in their day
--- and move a session's beginning or end. Same parameters as vault.sql.
+-- and move a session's beginning or end. Same parameters as vault.sql. A key of 32 zero bytes is the ghost:
+-- the event named no session, or no page.
 
 -- name: refresh_sessions
 -- Sessions: sums add up; the beginning is the earliest event's, the end the latest's (ties by event_id).
-WITH new_events AS (
-    SELECT
-        s.*,
-        s.event_type = 'page_view' AS is_page_view
-    FROM staging.site_tracking_events_s AS s
-    INNER JOIN pg_temp.loaded AS l ON s.load_id = l.load_id AND s.raw_event_id = l.raw_event_id
-    WHERE s.batch_id = ANY(%(batch_ids)s) AND s.load_id = %(load_id)s AND s.processed_timestamp = %(load_date)s
-        AND s.session_id IS NOT NULL
-),
-
-entries AS (
-    SELECT DISTINCT ON (tenant_hk, session_hk) *
-    FROM new_events
-    ORDER BY tenant_hk, session_hk, occurred_at, event_id
-),
-
-exits AS (
-    SELECT DISTINCT ON (tenant_hk, session_hk) tenant_hk, session_hk, occurred_at, event_id, page_hk
-    FROM new_events
-    ORDER BY tenant_hk, session_hk, occurred_at DESC, event_id DESC
-),
-
-totals AS (
-    SELECT
-        tenant_hk, session_hk, count(*) AS events, count(*) FILTER (WHERE is_page_view) AS page_views,
-        bool_or(is_bot) AS is_bot
-    FROM new_events
-    GROUP BY tenant_hk, session_hk
+WITH sessions AS (
+    SELECT DISTINCT ON (session_hk, tenant_hk)
+        tenant_hk, session_hk, occurred_at, event_id, visitor_hk, user_hk, page_hk, campaign_hk, source, channel,
+        device_class, browser, os, country,
+        last_value(occurred_at) OVER whole_session AS last_at,
+        last_value(event_id) OVER whole_session AS last_event_id,
+        last_value(page_hk) OVER whole_session AS exit_page_hk,
+        bool_or(is_bot) OVER whole_session AS is_bot,
+        count(*) OVER whole_session AS events,
+        count(*) FILTER (WHERE event_type = 'page_view') OVER whole_session AS page_views
+    FROM pg_temp.loaded
+    WHERE load_id = %(load_id)s AND session_hk <> decode(repeat('00', 32), 'hex')
+    WINDOW whole_session AS (
+        PARTITION BY session_hk, tenant_hk ORDER BY occurred_at, event_id
+        ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+    )
+    ORDER BY session_hk, tenant_hk, occurred_at, event_id
 )
 
 INSERT INTO mart.session_f AS f (
@@ -39,13 +29,11 @@ INSERT INTO mart.session_f AS f (
     page_views
 )
 SELECT
-    n.tenant_hk, n.session_hk, (n.occurred_at AT TIME ZONE 'UTC')::date, n.occurred_at, n.event_id, x.occurred_at,
-    x.event_id, n.visitor_hk, n.user_hk, n.page_hk, x.page_hk, n.campaign_hk, n.source, n.channel, n.device_class,
-    n.browser, n.os, n.country, t.is_bot, t.events, t.page_views
-FROM entries AS n
-INNER JOIN exits AS x ON n.tenant_hk = x.tenant_hk AND n.session_hk = x.session_hk
-INNER JOIN totals AS t ON n.tenant_hk = t.tenant_hk AND n.session_hk = t.session_hk
-ORDER BY n.tenant_hk, n.session_hk
+    tenant_hk, session_hk, (occurred_at AT TIME ZONE 'UTC')::date, occurred_at, event_id, last_at, last_event_id,
+    visitor_hk, user_hk, page_hk, exit_page_hk, campaign_hk, source, channel, device_class, browser, os, country,
+    is_bot, events, page_views
+FROM sessions
+ORDER BY session_hk, tenant_hk
 ON CONFLICT (tenant_hk, session_hk) DO UPDATE SET
     events = f.events + excluded.events,
     page_views = f.page_views + excluded.page_views,
@@ -89,16 +77,14 @@ ON CONFLICT (tenant_hk, session_hk) DO UPDATE SET
 -- Pages by the day the event occurred.
 INSERT INTO mart.page_day_f AS f (tenant_hk, day, page_hk, events, page_views, bot_page_views)
 SELECT
-    s.tenant_hk,
-    (s.occurred_at AT TIME ZONE 'UTC')::date,
-    s.page_hk,
+    tenant_hk,
+    (occurred_at AT TIME ZONE 'UTC')::date,
+    page_hk,
     count(*),
-    count(*) FILTER (WHERE s.event_type = 'page_view' AND NOT s.is_bot),
-    count(*) FILTER (WHERE s.event_type = 'page_view' AND s.is_bot)
-FROM staging.site_tracking_events_s AS s
-INNER JOIN pg_temp.loaded AS l ON s.load_id = l.load_id AND s.raw_event_id = l.raw_event_id
-WHERE s.batch_id = ANY(%(batch_ids)s) AND s.load_id = %(load_id)s AND s.processed_timestamp = %(load_date)s
-    AND s.page_url IS NOT NULL
+    count(*) FILTER (WHERE event_type = 'page_view' AND NOT is_bot),
+    count(*) FILTER (WHERE event_type = 'page_view' AND is_bot)
+FROM pg_temp.loaded
+WHERE load_id = %(load_id)s AND page_hk <> decode(repeat('00', 32), 'hex')
 GROUP BY 1, 2, 3
 ORDER BY 1, 2, 3
 ON CONFLICT (tenant_hk, day, page_hk) DO UPDATE SET
@@ -112,16 +98,15 @@ INSERT INTO mart.event_day_f AS f (
     tenant_hk, day, event_type, events, bot_events, suspicious_events, quality_sum
 )
 SELECT
-    s.tenant_hk,
-    (s.occurred_at AT TIME ZONE 'UTC')::date,
-    s.event_type,
+    tenant_hk,
+    (occurred_at AT TIME ZONE 'UTC')::date,
+    event_type,
     count(*),
-    count(*) FILTER (WHERE s.is_bot),
-    count(*) FILTER (WHERE s.validation_status = 'SUSPICIOUS'),
-    sum(s.quality_score)
-FROM staging.site_tracking_events_s AS s
-INNER JOIN pg_temp.loaded AS l ON s.load_id = l.load_id AND s.raw_event_id = l.raw_event_id
-WHERE s.batch_id = ANY(%(batch_ids)s) AND s.load_id = %(load_id)s AND s.processed_timestamp = %(load_date)s
+    count(*) FILTER (WHERE is_bot),
+    count(*) FILTER (WHERE validation_status = 'SUSPICIOUS'),
+    sum(quality_score)
+FROM pg_temp.loaded
+WHERE load_id = %(load_id)s
 GROUP BY 1, 2, 3
 ORDER BY 1, 2, 3
 ON CONFLICT (tenant_hk, day, event_type) DO UPDATE SET
