@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import click
 
-from sitevault.cli.session import Session, examples
+from sitevault.cli.session import Session, examples, json_option
 
 
 @click.command(
@@ -22,6 +22,7 @@ from sitevault.cli.session import Session, examples
 @click.option("--only", type=click.Choice(["collector", "worker"]), required=True, help="Which service.")
 @click.option("--lifeline", type=int, hidden=True, help="Stop when this pipe's other end is closed.")
 @click.option("--ready-fd", type=int, hidden=True, help="Write a line of JSON here once it serves.")
+@json_option
 @click.pass_obj
 def serve(session: Session, only: str, lifeline: int | None, ready_fd: int | None) -> None:
     """Run the collector or a worker in the foreground until SIGTERM or Ctrl-C; logs go to standard error.
@@ -39,7 +40,8 @@ def serve(session: Session, only: str, lifeline: int | None, ready_fd: int | Non
         if ready_fd is not None:
             pipes.tell_ready(ready_fd, {"url": url})
         else:
-            session.say(f"The collector listens on {url}" if url else "The worker is at work.")
+            text = f"The collector listens on {url}" if url else "The worker is at work."
+            session.answer({"success": True, "service": only, "url": url or None}, text)
 
     if only == "collector":
         _collect(session, ready)

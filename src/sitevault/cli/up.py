@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sitevault.cli.session import Session, examples
+from sitevault.cli.session import Session, examples, json_option
 
 if TYPE_CHECKING:
     from sitevault.db.connect import Database
@@ -18,18 +18,22 @@ if TYPE_CHECKING:
 _TEND_SECONDS = 0.5
 
 
-@click.command(epilog=examples("sitevault up", "SITEVAULT_PORT=9000 sitevault up"))
+@click.command(
+    epilog=examples("sitevault up", "SITEVAULT_PORT=9000 sitevault up", "sitevault up --json | jq .url")
+)
+@json_option
 @click.pass_obj
 def up(session: Session) -> None:
     """Run everything: PostgreSQL (embedded unless DATABASE_URL is set), migrations, collector, worker.
 
     A service that falls is started again. Ctrl-C stops everything in order; the data stays. Logs are in the
-    home's log directory.
+    home's log directory. The answer, with --json too, comes once everything is up.
     """
     from sitevault.supervisor import services
 
     with session.database() as database, services.running(session.config, session.config_path) as (tree, url):
-        session.say("\n".join(_welcome(session, database, url)))
+        answer = {"success": True, "url": url, "logs": str(session.config.home / "log")}
+        session.answer(answer, "\n".join(_welcome(session, database, url)))
         try:
             _tend(session, tree)
         finally:
