@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import click
@@ -19,7 +20,7 @@ from sitevault.tenancy.context import tenant_context
 
 LONGEST_README = 150
 KNOWN_PROGRAMS = {
-    "sitevault", "make", "curl", "psql", "source", "git", "cp", "docker", "openssl", "zcat", "date",
+    "sitevault", "make", "curl", "psql", "source", "git", "cp", "docker", "openssl", "zcat", "date", "mkdir", "cd",
     "pg_dumpall", "pg_dump", "pg_restore", "createdb",
 }  # fmt: skip
 KNOWN_HOSTS = re.compile(
@@ -130,6 +131,13 @@ def test_every_page_can_be_reached_from_the_map() -> None:
                 todo.append(file)
     lost = [name(page) for page in pages() if page.is_relative_to(ROOT / "docs") and page not in reached]
     assert lost == []
+
+
+def test_the_page_of_the_house_shows_every_layer_in_its_order() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    (drawing,) = [block.text for block in blocks("") if block.page.name == "house.md"]
+    assert [re.split(r"\s{2,}", line)[0] for line in drawing.splitlines()] == layers
 
 
 def test_the_readme_can_be_read_in_one_sitting() -> None:
