@@ -19,7 +19,7 @@ from bench.settings import Row, Settings
 from sitevault.errors import SitevaultError
 
 ROWS: dict[str, Row] = {row.name: row for row in (single.ROW, batches.ROW, pipeline.ROW)}
-SMOKE = Settings(rounds=1, seconds=1.0, exact=True)
+SMOKE = Settings(rounds=1, seconds=0.25, exact=True)
 
 
 @click.command(

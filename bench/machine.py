@@ -23,6 +23,8 @@ class Machine(msgspec.Struct, frozen=True):
     kernel: str
     postgresql: str
     python: str
+    load: float
+    """The load average of the minute before: above a few tenths, others were at work, too."""
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -45,6 +47,7 @@ def describe() -> Machine:
         kernel=f"{platform.system()} {platform.release()}",
         postgresql=version.split()[2],
         python=platform.python_version(),
+        load=round(os.getloadavg()[0], 2),
     )
 
 

@@ -60,7 +60,7 @@ def measure(settings: Settings) -> Result:
             }
 
         with house.database.connect(Role.COLLECTOR) as conn:
-            posts.run(collector.url, 1)
+            posts.run(collector.url, min(settings.seconds, 1))
             copy = partial(_copy, house, conn, ready_rows, settings.seconds)
             measured = interleave(settings.rounds, {"posted": post, "bare COPY": copy})
         to_copy = ratio(measured, "events/s", "posted", "bare COPY")

@@ -47,8 +47,8 @@ def measure(settings: Settings) -> Result:
                 "collector peak MB": peak_megabytes(service.pid),
             }
 
-        posts.run(stored.url, 1)
-        posts.run(unstored.url, 1)
+        for service in (stored, unstored):
+            posts.run(service.url, min(settings.seconds, 1))
         measured = interleave(
             settings.rounds, {"stored": lambda: post(stored, True), "not stored": lambda: post(unstored, False)}
         )

@@ -1,0 +1,58 @@
+"""The bench's harness: its figures are of what was stored, and nothing of it is left behind. Never its times."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+from bench.machine import Run
+
+from homes import temporary_home
+
+ROOT = Path(__file__).parent.parent.parent
+SIDES = {
+    "single": {"stored", "not stored"},
+    "batches": {"posted", "bare COPY"},
+    "pipeline": {"one worker", "row by row", "load alone"},
+}
+
+
+@pytest.mark.parametrize("row", SIDES)
+def test_a_row_is_measured_against_its_reference_and_nothing_is_left_behind(row: str, tmp_path: Path) -> None:
+    with temporary_home() as scratch:
+        done = subprocess.run(
+            [sys.executable, "-m", "bench", row, "--smoke", "--json", str(tmp_path / "results.json")],
+            cwd=ROOT,
+            env=os.environ | {"TMPDIR": str(scratch)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+        assert list(scratch.iterdir()) == []
+        assert _processes_that_name(scratch) == []
+    (result,) = msgspec.json.decode((tmp_path / "results.json").read_bytes(), type=Run).results
+    assert set(result.sides) == SIDES[row]
+    assert all(figures["events/s"].low > 0 for figures in result.sides.values())
+    ours, *references = result.sides.values()
+    for over, reference in zip(result.ratios.values(), references, strict=True):
+        assert over.median == pytest.approx(ours["events/s"].median / reference["events/s"].median)
+    assert result.verdicts
+    assert result.checks
+
+
+def _processes_that_name(directory: Path) -> list[str]:
+    lines = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if str(directory) in line:
+            lines.append(line)
+    return lines
