@@ -76,8 +76,7 @@ def _only_surrogates_are_wrong(payload: bytes) -> bool:
 def _needs_a_walk(payload: bytes, config: Config) -> bool:
     # Each of these is one pass at memchr speed; nearly every event ends here.
     return (
-        payload.count(b"{") + payload.count(b"[") > config.max_json_depth
-        or len(payload) > config.max_string_bytes
+        payload.count(b"{") + payload.count(b"[") > config.max_json_depth or len(payload) > config.max_string_bytes
     )
 
 
