@@ -19,6 +19,7 @@ WITH outcomes AS (
     INNER JOIN raw.batch AS b ON s.batch_id = b.batch_id
     LEFT JOIN pg_temp.loaded AS l ON s.load_id = l.load_id AND s.raw_event_id = l.raw_event_id
     WHERE s.batch_id = ANY(%(batch_ids)s) AND s.load_id = %(load_id)s AND s.processed_timestamp = %(load_date)s
+        AND b.batch_id = ANY(%(batch_ids)s)
     GROUP BY 1, 2
 ),
 
