@@ -78,9 +78,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     poll_seconds: Annotated[
         float, Meta(gt=0, le=60, description="How often an idle worker looks without being woken.")
     ] = 0.5
-    max_attempts: Annotated[
-        int, Meta(ge=1, description="Transient failures of a batch before it is taken apart event by event.")
-    ] = 8
     pending_limit_seconds: Annotated[
         int, Meta(ge=1, description="A PENDING event older than this is an alarm in `sitevault status`.")
     ] = 60

@@ -53,12 +53,12 @@ def open_load(conn: psycopg.Connection) -> tuple[int, datetime]:
     return row[0], row[1]
 
 
-def remember_mapping_paths(conn: psycopg.Connection, batch: StagedBatch, load_date: datetime) -> None:
+def remember_mapping_paths(conn: psycopg.Connection, batch: StagedBatch) -> None:
     """Keep which payload paths supplied which fields, for `trace`."""
     for (tenant_hk, mapping_hk), paths in sorted(batch.mapping_path_sets.items()):
         conn.execute(
             SQL.remember_mapping_paths,
-            {"tenant_hk": tenant_hk, "mapping_hk": mapping_hk, "paths": Jsonb(paths), "load_date": load_date},
+            {"tenant_hk": tenant_hk, "mapping_hk": mapping_hk, "paths": Jsonb(paths)},
         )
 
 

@@ -54,6 +54,8 @@ class Reason(StrEnum):
     REFUSED_BY_STORAGE = "collect.refused_by_storage"
     SHUTTING_DOWN = "collect.shutting_down"
     INTERNAL_ERROR = "collect.internal_error"
+    # -- adapters: what could not be made an event -------------------------------------------------------
+    ROW_UNREADABLE = "adapt.row_unreadable"
     # -- staging: rules of the score (staging/rules.py holds the deductions) -----------------------------
     EVENT_TYPE_MISSING = "validate.event_type_missing"
     EVENT_TYPE_MALFORMED = "validate.event_type_malformed"
@@ -132,10 +134,15 @@ EXPLAINED: dict[Reason, Explained] = {
     Reason.OVERLOADED: Explained(_E, "The collector's queue is full; see Retry-After.", 503),
     Reason.STORAGE_UNAVAILABLE: Explained(_E, "PostgreSQL does not answer; see Retry-After.", 503),
     Reason.REFUSED_BY_STORAGE: Explained(
-        _E, "PostgreSQL refused the request's data and would refuse it again; the rest of the flush was stored.", 400
+        _E,
+        "PostgreSQL refused the request's data and would refuse it again; the rest of the flush was stored.",
+        400,
     ),
     Reason.SHUTTING_DOWN: Explained(_E, "The collector is stopping; see Retry-After.", 503),
     Reason.INTERNAL_ERROR: Explained(_E, "A fault of ours; the log says more. See Retry-After.", 503),
+    Reason.ROW_UNREADABLE: Explained(
+        _E, "A row of a file `sitevault send` read is not an event; it was not sent."
+    ),
     Reason.EVENT_TYPE_MISSING: Explained(_E, "No field says what kind of event this is."),
     Reason.EVENT_TYPE_MALFORMED: Explained(_E, "The event type is not a short name."),
     Reason.PAGE_URL_MISSING: Explained(_W, "A page view without a page."),

@@ -126,9 +126,9 @@ def test_bad_rows_cost_only_themselves_and_are_named(
             io.BytesIO(rows), Format.NDJSON
         )
     assert sorted(rejected) == [
-        (2, "send.row_unreadable"),
+        (2, "adapt.row_unreadable"),
         (3, "collect.json_nul_character"),
-        (4, "send.row_unreadable"),
+        (4, "adapt.row_unreadable"),
     ]
     assert (done.accepted, done.rejected) == (2, 3)
     assert landed(admin)[0] == 2

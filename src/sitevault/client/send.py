@@ -17,6 +17,7 @@ import msgspec
 from sitevault.client.http import CollectorUnreachableError, Line, Reply
 from sitevault.client.rows import Format, Row, read_rows
 from sitevault.errors import SitevaultError, UsageError
+from sitevault.reasons import Reason
 
 BATCH_EVENTS = 500
 BATCH_BYTES = 1_000_000
@@ -112,7 +113,7 @@ class Sender:
             self._deliver([row for row in batch if row.problem is None], progress)
             for row in batch:
                 if row.problem is not None:
-                    self._reject(row, "send.row_unreadable", row.problem, progress)
+                    self._reject(row, Reason.ROW_UNREADABLE, row.problem, progress)
             progress.done += len(batch)
             progress.chain = batch[-1].chain.hex()
             if self.memory:

@@ -77,6 +77,11 @@ def claim_requeued(conn: psycopg.Connection, most_events: int) -> Claim | None:
         },
     )
     mine = [event for event in events if (event.tenant_hk, event.raw_event_id) in requeued]
+    if len(mine) != len(requeued):
+        raise LandedRowsMissingError(
+            f"{len(requeued)} dead letters were requeued, landing holds {len(mine)} of their events.",
+            fix="Restore the rows of raw.landed_event before requeueing their dead letters.",
+        )
     return Claim(mine, sorted({event.batch_id for event in mine}), requeued)
 
 

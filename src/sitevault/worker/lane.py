@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import NamedTuple
 
 import psycopg
@@ -91,29 +91,29 @@ class Lane:
         failures = [Failure(event, Reason.KEY_NOT_OF_TENANT, "no such key of this tenant") for event in foreign]
         failures += [Failure(event, Reason.STAGING_FAILED, message) for event, message in batch.failed]
         self._ensure_days({event.event_day for event in batch.staged})
-        load_id, load_date = pipeline.open_load(conn)
-        pipeline.remember_mapping_paths(conn, batch, load_date)
-        failures += self._load(conn, batch)
-        self._bury(conn, failures, load_id, load_date)
-        self._account(conn, claim, failures, load_id, load_date)
+        pipeline.remember_mapping_paths(conn, batch)
+        loads, refused = self._load(conn, batch)
+        failures += refused
+        if failures:
+            loads.append(self._bury(conn, failures))
+        self._account(conn, claim, failures, loads[0])
 
-    def _load(self, conn: psycopg.Connection, batch: StagedBatch) -> list[Failure]:
-        seconds = batch.step_seconds
+    def _load(self, conn: psycopg.Connection, batch: StagedBatch) -> tuple[list[Load], list[Failure]]:
+        loads: list[Load] = []
 
         def load(events: Sequence[StagedEvent]) -> None:
-            done = pipeline.load(conn, events, self.name, seconds)
-            log.info("load.done", extra=_loggable(done))
+            loads.append(pipeline.load(conn, events, self.name, batch.step_seconds))
+            log.info("load.done", extra=_loggable(loads[-1]))
 
-        return [
+        return loads, [
             Failure(
                 culprit.event, Reason.REJECTED_BY_DATABASE, culprit.message, culprit.sqlstate, culprit.constraint
             )
             for culprit in load_what_can_be(conn, batch.staged, load)
         ]
 
-    def _bury(
-        self, conn: psycopg.Connection, failures: Sequence[Failure], load_id: int, load_date: datetime
-    ) -> None:
+    def _bury(self, conn: psycopg.Connection, failures: Sequence[Failure]) -> Load:
+        load_id, load_date = pipeline.open_load(conn)
         for failure in failures:
             event = failure.event
             conn.execute(
@@ -132,19 +132,13 @@ class Lane:
                 },
             )
             log.warning("event.dead", extra={"raw_event_id": event.raw_event_id, "reason": failure.reason})
-        if failures:
-            buried = Load(load_id, load_date, len(failures), 0, 0, 0)
-            batches = len({failure.event.batch_id for failure in failures})
-            pipeline.record_load(conn, buried, self.name, batches=batches, error=len(failures), seconds={})
+        buried = Load(load_id, load_date, len(failures), 0, 0, 0)
+        batches = len({failure.event.batch_id for failure in failures})
+        pipeline.record_load(conn, buried, self.name, batches=batches, error=len(failures), seconds={})
+        return buried
 
-    def _account(
-        self,
-        conn: psycopg.Connection,
-        claim: Claim,
-        failures: Sequence[Failure],
-        load_id: int,
-        load_date: datetime,
-    ) -> None:
+    def _account(self, conn: psycopg.Connection, claim: Claim, failures: Sequence[Failure], load: Load) -> None:
+        """Close the claim; its batches name the first of the loads that carried them."""
         if claim.requeued:
             failed = {(failure.event.tenant_hk, failure.event.raw_event_id) for failure in failures}
             resolved = claim.requeued - failed
@@ -153,11 +147,11 @@ class Lane:
                 {
                     "tenant_hks": sorted({tenant_hk for tenant_hk, _ in resolved}),
                     "raw_event_ids": sorted(raw_event_id for _, raw_event_id in resolved),
-                    "load_date": load_date,
+                    "load_date": load.load_date,
                 },
             )
         else:
-            parameters = {"batch_ids": claim.batch_ids, "load_id": load_id, "load_date": load_date}
+            parameters = {"batch_ids": claim.batch_ids, "load_id": load.load_id, "load_date": load.load_date}
             conn.execute(pipeline.SQL.account_landed, parameters)
             conn.execute(SQL.finish_batches, parameters)
         conn.execute(SQL.announce, {"ranges": as_ranges(claim.batch_ids)})

@@ -23,3 +23,10 @@ RETURN pg_catalog.sha256(
 CREATE OR REPLACE FUNCTION auth.tenant_key(tenant_bk text) RETURNS bytea
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN pg_catalog.sha256('\x01'::bytea || business.encode_part('tenant') || business.encode_part(tenant_bk));
+
+COMMENT ON FUNCTION business.encode_part(text) IS
+'One part of a business key as bytes no other part can imitate.';
+COMMENT ON FUNCTION business.hash_key(text, bytea, text []) IS
+'The hash key of a business key within a tenant, as hashkeys.hash_key computes it.';
+COMMENT ON FUNCTION auth.tenant_key(text) IS
+'The tenant_hk of a tenant id.';

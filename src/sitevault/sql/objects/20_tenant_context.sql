@@ -86,3 +86,14 @@ BEGIN
     );
 END
 $$;
+
+COMMENT ON FUNCTION auth.current_tenant_hk() IS
+'The tenant whose rows this transaction may see; NULL, and so no rows, where there is none.';
+COMMENT ON FUNCTION auth.tenant_is_active() IS
+'Whether the tenant of this transaction is known and not suspended.';
+COMMENT ON FUNCTION ops.policy_dialect() IS
+'The dialect policies are made in: plain PostgreSQL, or Citus, which allows no sub-select in them.';
+COMMENT ON FUNCTION ops.tenant_test(regclass) IS
+'The condition a table''s tenant policies test.';
+COMMENT ON FUNCTION ops.secure_table(regclass) IS
+'Force row-level security on a table or partition and make its policies.';

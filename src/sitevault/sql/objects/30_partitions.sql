@@ -49,3 +49,8 @@ AS $$
         'business.site_event_nl', 'business.site_event_pii_ns'
     ]::regclass []) AS parent
 $$;
+
+COMMENT ON FUNCTION ops.ensure_partition(regclass, date) IS
+'Make and secure the partition of one day (UTC); false where it is there.';
+COMMENT ON FUNCTION ops.ensure_partitions_ahead(integer) IS
+'Make the partitions from today to so many days ahead; returns how many were made.';

@@ -60,3 +60,6 @@ END
 $$;
 CREATE TRIGGER requeue INSTEAD OF UPDATE ON raw.site_tracking_events_r
 FOR EACH ROW EXECUTE FUNCTION raw.requeue_instead_of_update();
+
+COMMENT ON FUNCTION raw.requeue_instead_of_update() IS
+'Turns the guide''s UPDATE of the view into a requeue of exactly those events.';

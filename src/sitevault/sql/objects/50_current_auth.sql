@@ -55,3 +55,10 @@ CREATE OR REPLACE TRIGGER ring_the_keyrings AFTER INSERT OR UPDATE OR DELETE ON 
 FOR EACH STATEMENT EXECUTE FUNCTION auth.ring_the_keyrings();
 CREATE OR REPLACE TRIGGER ring_the_keyrings AFTER INSERT OR UPDATE OR DELETE ON staging.event_schema_s
 FOR EACH STATEMENT EXECUTE FUNCTION auth.ring_the_keyrings();
+
+COMMENT ON VIEW auth.tenant_v IS
+'Tenants as they are now.';
+COMMENT ON VIEW auth.api_key_v IS
+'API keys as they are now.';
+COMMENT ON FUNCTION auth.ring_the_keyrings() IS
+'Tells every process within a moment that tenants, keys or schemas changed.';

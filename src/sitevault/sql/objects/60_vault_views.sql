@@ -85,3 +85,22 @@ SELECT
     *,
     lead(load_date) OVER (PARTITION BY tenant_hk, visitor_hk ORDER BY load_date) AS load_end_date
 FROM business.site_visitor_user_es;
+
+COMMENT ON VIEW business.site_event_h IS
+'Events under their classical name: the hub of events, over the link.';
+COMMENT ON VIEW business.site_event_session_l IS
+'Which session an event belongs to, over the link.';
+COMMENT ON VIEW business.site_event_visitor_l IS
+'Which visitor an event belongs to, over the link.';
+COMMENT ON VIEW business.site_event_page_l IS
+'Which page an event happened on, over the link.';
+COMMENT ON VIEW business.site_event_details_s IS
+'What an event carried, over the link.';
+COMMENT ON VIEW business.site_session_details_v IS
+'Session details, each row with the end of its validity.';
+COMMENT ON VIEW business.site_visitor_details_v IS
+'Visitor details, each row with the end of its validity.';
+COMMENT ON VIEW business.site_page_details_v IS
+'Page details, each row with the end of its validity.';
+COMMENT ON VIEW business.site_visitor_user_v IS
+'Which user a visitor counts as, each row with the end of its validity.';

@@ -62,3 +62,10 @@ AS $$
     GROUP BY listed.place, listed.event_type
     ORDER BY listed.place
 $$;
+
+COMMENT ON VIEW mart.source_day_v IS
+'Sessions, visitors and bounces by day (UTC), channel and source; people only.';
+COMMENT ON VIEW mart.visitor_day_v IS
+'Sessions and visitors by day (UTC); people only.';
+COMMENT ON FUNCTION mart.funnel(bytea, date, date, text []) IS
+'How many sessions did these event types in this order, each after the one before.';

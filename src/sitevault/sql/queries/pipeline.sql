@@ -3,7 +3,7 @@
 -- name: remember_mapping_paths
 -- Which payload paths supplied which fields: one row per shape of event a tenant sends.
 INSERT INTO staging.mapping_path_set (tenant_hk, mapping_hk, paths, load_date)
-VALUES (%(tenant_hk)s, %(mapping_hk)s, %(paths)s, %(load_date)s)
+VALUES (%(tenant_hk)s, %(mapping_hk)s, %(paths)s, now())
 ON CONFLICT DO NOTHING;
 
 -- name: account_outcomes
