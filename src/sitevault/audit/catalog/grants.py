@@ -197,5 +197,5 @@ CHECKS = (
     Check("grant.passed_on", "Nobody may pass a right on", "grants", _passed_on),
     Check("grant.creating", "Nobody but the owner may create", "grants on schemas and the database", _creating),
     Check("grant.sequences", "Nobody reads sequences", "grants on sequences", _sequences),
-    Check("grant.system", "Readers leave and fetch no files, no large objects", "system functions", _large_objects),
+    Check("grant.system", "Readers leave and fetch no files or large objects", "system functions", _large_objects),
 )  # fmt: skip

@@ -263,3 +263,87 @@ WHERE p.pronamespace = 'pg_catalog'::regnamespace
     )
     AND has_function_privilege('sitevault_reader', p.oid, 'EXECUTE')
 ORDER BY 1, 2;
+
+-- name: try_lock
+-- One audit at a time in a database, so that none takes another's canaries away.
+SELECT pg_try_advisory_lock(hashtext('sitevault audit'));
+
+-- name: columns_to_plant
+-- Every column of every table of tenants that takes a value, with the length a check demands of it.
+SELECT
+    n.nspname::text AS schema,
+    c.relname::text AS relation,
+    a.attname::text AS name,
+    pg_catalog.format_type(a.atttypid, NULL) AS type,
+    (
+        SELECT (regexp_match(pg_catalog.pg_get_constraintdef(k.oid), 'octet_length\(\w+\) = (\d+)'))[1]::integer
+        FROM pg_catalog.pg_constraint AS k
+        WHERE k.conrelid = c.oid AND k.contype = 'c' AND k.conkey = ARRAY[a.attnum]
+            AND pg_catalog.pg_get_constraintdef(k.oid) LIKE '%octet_length(%'
+    ) AS octets,
+    coalesce((
+        SELECT array_agg(listed.value[1] ORDER BY listed.place)
+        FROM pg_catalog.pg_constraint AS k
+        CROSS JOIN regexp_matches(pg_catalog.pg_get_constraintdef(k.oid), '''([^'']*)''::text', 'g')
+            WITH ORDINALITY AS listed (value, place)
+        WHERE k.conrelid = c.oid AND k.contype = 'c' AND k.conkey = ARRAY[a.attnum]
+            AND pg_catalog.pg_get_constraintdef(k.oid) LIKE '%= ANY (ARRAY[%'
+    ), '{}') AS choices,
+    EXISTS (
+        SELECT FROM pg_catalog.pg_constraint AS k
+        WHERE k.contype = 'f'
+            AND ((k.conrelid = c.oid AND a.attnum = ANY (k.conkey)) OR (k.confrelid = c.oid AND a.attnum = ANY (k.confkey)))
+    ) AS referred
+FROM pg_catalog.pg_attribute AS a
+INNER JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid
+INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname IN ('auth', 'raw', 'staging', 'business', 'mart', 'audit', 'ops')
+    AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+    AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+    AND EXISTS (
+        SELECT FROM pg_catalog.pg_attribute AS t
+        WHERE t.attrelid = c.oid AND t.attname IN ('tenant_hk', 'tenant_hks') AND NOT t.attisdropped
+    )
+ORDER BY n.nspname, c.relname, a.attnum;
+
+-- name: left_behind
+-- Canary tenants of an audit that was killed.
+SELECT tenant_hk FROM auth.tenant_h WHERE record_source = 'sitevault.audit';
+
+-- name: provenance
+-- Every tenant's landed events by what their keys say: is this tenant's, is another's, is nobody's.
+WITH landed AS (
+    SELECT tenant_hk, api_key_hk, count(*) AS events FROM raw.landed_event GROUP BY tenant_hk, api_key_hk
+),
+
+judged AS (
+    SELECT
+        l.tenant_hk,
+        l.events,
+        EXISTS (
+            SELECT 1 FROM auth.api_key_h AS k WHERE k.tenant_hk = l.tenant_hk AND k.api_key_hk = l.api_key_hk
+        ) AS own_key,
+        EXISTS (
+            SELECT 1 FROM auth.api_key_h AS k WHERE k.tenant_hk <> l.tenant_hk AND k.api_key_hk = l.api_key_hk
+        ) AS key_of_another
+    FROM landed AS l
+)
+
+SELECT
+    coalesce(t.tenant_bk, encode(j.tenant_hk, 'hex')) AS tenant_bk,
+    coalesce(sum(j.events) FILTER (WHERE j.own_key AND NOT j.key_of_another), 0)::bigint AS consistent,
+    coalesce(sum(j.events) FILTER (WHERE j.key_of_another), 0)::bigint AS contradiction,
+    coalesce(sum(j.events) FILTER (WHERE NOT j.own_key AND NOT j.key_of_another), 0)::bigint AS unverifiable
+FROM judged AS j
+LEFT JOIN auth.tenant_h AS t ON t.tenant_hk = j.tenant_hk
+GROUP BY 1
+ORDER BY 1;
+
+-- name: vaulted_elsewhere
+-- Vault rows whose landed event is another tenant's, by the tenant they are under.
+SELECT coalesce(t.tenant_bk, encode(v.tenant_hk, 'hex')) AS tenant_bk, count(*) AS events
+FROM business.site_event_nl AS v
+INNER JOIN raw.landed_event AS e ON e.raw_event_id = v.raw_event_id AND e.tenant_hk <> v.tenant_hk
+LEFT JOIN auth.tenant_h AS t ON t.tenant_hk = v.tenant_hk
+GROUP BY 1
+ORDER BY 1;
