@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import threading
 from collections.abc import Callable
@@ -50,10 +49,12 @@ def serve(session: Session, only: str, lifeline: int | None, ready_fd: int | Non
 
 
 def _collect(session: Session, ready: Callable[[str], None]) -> None:
+    import uvloop
+
     from sitevault.collector.server import serve as run
 
     with session.database() as database:
-        asyncio.run(run(database, session.config, ready))
+        uvloop.run(run(database, session.config, ready))
 
 
 def _work(session: Session, ready: Callable[[str], None]) -> None:
