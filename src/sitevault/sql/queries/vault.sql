@@ -9,36 +9,142 @@
 SELECT nextval('ops.load_id_seq'), clock_timestamp();
 
 -- name: insert_visitors
--- Hub of visitors.
-INSERT INTO business.site_visitor_h (tenant_hk, visitor_hk, visitor_bk, load_date, load_id, record_source)
-SELECT DISTINCT ON (s.visitor_hk, s.tenant_hk)
-    s.tenant_hk, s.visitor_hk, s.visitor_id, s.processed_timestamp, s.load_id, s.record_source
-FROM staging.site_tracking_events_s AS s
-WHERE s.batch_id = ANY(%(batch_ids)s) AND s.load_id = %(load_id)s AND s.processed_timestamp = %(load_date)s
-    AND s.validation_status <> 'INVALID'
-ORDER BY s.visitor_hk, s.tenant_hk, s.raw_event_id
+-- Hub of visitors, and what each uses by its latest event of the load: a row only where the hash_diff changed.
+WITH newest AS MATERIALIZED (
+    SELECT DISTINCT ON (s.visitor_hk, s.tenant_hk)
+        s.tenant_hk, s.visitor_hk, s.visitor_id, s.processed_timestamp, s.device_class, s.browser,
+        s.browser_version, s.os, s.os_version, s.language, s.screen, s.load_id, s.record_source
+    FROM staging.site_tracking_events_s AS s
+    WHERE s.batch_id = ANY(%(batch_ids)s) AND s.load_id = %(load_id)s AND s.processed_timestamp = %(load_date)s
+        AND s.validation_status <> 'INVALID'
+    ORDER BY s.visitor_hk, s.tenant_hk, s.occurred_at DESC, s.event_id DESC
+),
+
+hub AS (
+    INSERT INTO business.site_visitor_h (tenant_hk, visitor_hk, visitor_bk, load_date, load_id, record_source)
+    SELECT tenant_hk, visitor_hk, visitor_id, processed_timestamp, load_id, record_source
+    FROM newest
+    ON CONFLICT DO NOTHING
+),
+
+hashed AS MATERIALIZED (
+    SELECT
+        newest.*,
+        sha256(
+            '\x01'::bytea || business.encode_part(device_class) || business.encode_part(browser)
+            || business.encode_part(browser_version) || business.encode_part(os)
+            || business.encode_part(os_version) || business.encode_part(language)
+            || business.encode_part(screen)
+        ) AS hash_diff
+    FROM newest
+    WHERE visitor_id IS NOT NULL
+)
+
+INSERT INTO business.site_visitor_details_s (
+    tenant_hk, visitor_hk, load_date, device_class, browser, browser_version, os, os_version, language, screen,
+    hash_diff, load_id, record_source
+)
+SELECT
+    hashed.tenant_hk, hashed.visitor_hk, hashed.processed_timestamp, hashed.device_class, hashed.browser,
+    hashed.browser_version, hashed.os, hashed.os_version, hashed.language, hashed.screen, hashed.hash_diff,
+    hashed.load_id, hashed.record_source
+FROM hashed
+LEFT JOIN LATERAL (
+    SELECT known.hash_diff
+    FROM business.site_visitor_details_s AS known
+    WHERE known.tenant_hk = hashed.tenant_hk AND known.visitor_hk = hashed.visitor_hk
+    ORDER BY known.load_date DESC
+    LIMIT 1
+) AS known ON true
+WHERE known.hash_diff IS DISTINCT FROM hashed.hash_diff
+ORDER BY hashed.visitor_hk, hashed.tenant_hk
 ON CONFLICT DO NOTHING;
 
 -- name: insert_sessions
--- Hub of sessions.
-INSERT INTO business.site_session_h (tenant_hk, session_hk, session_bk, load_date, load_id, record_source)
-SELECT DISTINCT ON (s.session_hk, s.tenant_hk)
-    s.tenant_hk, s.session_hk, s.session_id, s.processed_timestamp, s.load_id, s.record_source
-FROM staging.site_tracking_events_s AS s
-WHERE s.batch_id = ANY(%(batch_ids)s) AND s.load_id = %(load_id)s AND s.processed_timestamp = %(load_date)s
-    AND s.validation_status <> 'INVALID'
-ORDER BY s.session_hk, s.tenant_hk, s.raw_event_id
+-- Hub of sessions, and how each began, once per session: only sessions that have no details yet.
+WITH entry AS MATERIALIZED (
+    SELECT DISTINCT ON (s.session_hk, s.tenant_hk)
+        s.tenant_hk, s.session_hk, s.session_id, s.processed_timestamp, s.page_url, s.referrer_url, s.source,
+        s.channel, s.utm_term, s.utm_content, s.click_id_kind, s.load_id, s.record_source
+    FROM staging.site_tracking_events_s AS s
+    WHERE s.batch_id = ANY(%(batch_ids)s) AND s.load_id = %(load_id)s AND s.processed_timestamp = %(load_date)s
+        AND s.validation_status <> 'INVALID'
+    ORDER BY s.session_hk, s.tenant_hk, s.occurred_at, s.event_id
+),
+
+hub AS (
+    INSERT INTO business.site_session_h (tenant_hk, session_hk, session_bk, load_date, load_id, record_source)
+    SELECT tenant_hk, session_hk, session_id, processed_timestamp, load_id, record_source
+    FROM entry
+    ON CONFLICT DO NOTHING
+)
+
+INSERT INTO business.site_session_details_s (
+    tenant_hk, session_hk, load_date, entry_page_url, referrer_url, source, channel, utm_term, utm_content,
+    click_id_kind, hash_diff, load_id, record_source
+)
+SELECT
+    entry.tenant_hk, entry.session_hk, entry.processed_timestamp, entry.page_url, entry.referrer_url,
+    entry.source, entry.channel, entry.utm_term, entry.utm_content, entry.click_id_kind,
+    sha256(
+        '\x01'::bytea || business.encode_part(entry.page_url) || business.encode_part(entry.referrer_url)
+        || business.encode_part(entry.source) || business.encode_part(entry.channel)
+        || business.encode_part(entry.utm_term) || business.encode_part(entry.utm_content)
+        || business.encode_part(entry.click_id_kind)
+    ),
+    entry.load_id, entry.record_source
+FROM entry
+LEFT JOIN LATERAL (
+    SELECT known.load_date
+    FROM business.site_session_details_s AS known
+    WHERE known.tenant_hk = entry.tenant_hk AND known.session_hk = entry.session_hk
+    LIMIT 1
+) AS known ON true
+WHERE known.load_date IS NULL AND entry.session_id IS NOT NULL
+ORDER BY entry.session_hk, entry.tenant_hk
 ON CONFLICT DO NOTHING;
 
 -- name: insert_pages
--- Hub of pages: host and path, so that http and https are one page.
-INSERT INTO business.site_page_h (tenant_hk, page_hk, page_bk, load_date, load_id, record_source)
-SELECT DISTINCT ON (s.page_hk, s.tenant_hk)
-    s.tenant_hk, s.page_hk, substr(s.page_url, strpos(s.page_url, '://') + 3), s.processed_timestamp, s.load_id, s.record_source
-FROM staging.site_tracking_events_s AS s
-WHERE s.batch_id = ANY(%(batch_ids)s) AND s.load_id = %(load_id)s AND s.processed_timestamp = %(load_date)s
-    AND s.validation_status <> 'INVALID'
-ORDER BY s.page_hk, s.tenant_hk, s.raw_event_id
+-- Hub of pages, and what each calls itself by its latest event with a title: a row only where the hash_diff changed.
+WITH newest AS MATERIALIZED (
+    SELECT DISTINCT ON (s.page_hk, s.tenant_hk)
+        s.tenant_hk, s.page_hk, s.page_url, s.page_title, s.processed_timestamp, s.load_id, s.record_source
+    FROM staging.site_tracking_events_s AS s
+    WHERE s.batch_id = ANY(%(batch_ids)s) AND s.load_id = %(load_id)s AND s.processed_timestamp = %(load_date)s
+        AND s.validation_status <> 'INVALID'
+    ORDER BY s.page_hk, s.tenant_hk, s.page_title IS NULL, s.occurred_at DESC, s.event_id DESC
+),
+
+hub AS (
+    INSERT INTO business.site_page_h (tenant_hk, page_hk, page_bk, load_date, load_id, record_source)
+    SELECT
+        tenant_hk, page_hk, substr(page_url, strpos(page_url, '://') + 3), processed_timestamp, load_id, record_source
+    FROM newest
+    ON CONFLICT DO NOTHING
+),
+
+hashed AS MATERIALIZED (
+    SELECT newest.*, sha256('\x01'::bytea || business.encode_part(page_title)) AS hash_diff
+    FROM newest
+    WHERE page_url IS NOT NULL AND page_title IS NOT NULL
+)
+
+INSERT INTO business.site_page_details_s (
+    tenant_hk, page_hk, load_date, page_title, hash_diff, load_id, record_source
+)
+SELECT
+    hashed.tenant_hk, hashed.page_hk, hashed.processed_timestamp, hashed.page_title, hashed.hash_diff,
+    hashed.load_id, hashed.record_source
+FROM hashed
+LEFT JOIN LATERAL (
+    SELECT known.hash_diff
+    FROM business.site_page_details_s AS known
+    WHERE known.tenant_hk = hashed.tenant_hk AND known.page_hk = hashed.page_hk
+    ORDER BY known.load_date DESC
+    LIMIT 1
+) AS known ON true
+WHERE known.hash_diff IS DISTINCT FROM hashed.hash_diff
+ORDER BY hashed.page_hk, hashed.tenant_hk
 ON CONFLICT DO NOTHING;
 
 -- name: insert_users
@@ -119,119 +225,6 @@ LEFT JOIN LATERAL (
 WHERE known.user_hk IS NULL
     OR (known.user_hk <> newest.user_hk AND known.effective_from < newest.occurred_at)
 ORDER BY newest.visitor_hk, newest.tenant_hk
-ON CONFLICT DO NOTHING;
-
--- name: insert_session_details
--- How a session began, once per session: only sessions that have no details yet.
-INSERT INTO business.site_session_details_s (
-    tenant_hk, session_hk, load_date, entry_page_url, referrer_url, source, channel, utm_term, utm_content,
-    click_id_kind, hash_diff, load_id, record_source
-)
-SELECT
-    entry.tenant_hk, entry.session_hk, entry.processed_timestamp, entry.page_url, entry.referrer_url,
-    entry.source, entry.channel, entry.utm_term, entry.utm_content, entry.click_id_kind,
-    sha256(
-        '\x01'::bytea || business.encode_part(entry.page_url) || business.encode_part(entry.referrer_url)
-        || business.encode_part(entry.source) || business.encode_part(entry.channel)
-        || business.encode_part(entry.utm_term) || business.encode_part(entry.utm_content)
-        || business.encode_part(entry.click_id_kind)
-    ),
-    entry.load_id, entry.record_source
-FROM (
-    SELECT DISTINCT ON (s.session_hk, s.tenant_hk)
-        s.tenant_hk, s.session_hk, s.processed_timestamp, s.page_url, s.referrer_url, s.source, s.channel,
-        s.utm_term, s.utm_content, s.click_id_kind, s.load_id, s.record_source
-    FROM staging.site_tracking_events_s AS s
-    WHERE s.batch_id = ANY(%(batch_ids)s) AND s.load_id = %(load_id)s AND s.processed_timestamp = %(load_date)s
-        AND s.validation_status <> 'INVALID' AND s.session_id IS NOT NULL
-    ORDER BY s.session_hk, s.tenant_hk, s.occurred_at, s.event_id
-) AS entry
-LEFT JOIN LATERAL (
-    SELECT known.load_date
-    FROM business.site_session_details_s AS known
-    WHERE known.tenant_hk = entry.tenant_hk AND known.session_hk = entry.session_hk
-    LIMIT 1
-) AS known ON true
-WHERE known.load_date IS NULL
-ORDER BY entry.session_hk, entry.tenant_hk
-ON CONFLICT DO NOTHING;
-
--- name: insert_visitor_details
--- What a visitor uses, by its latest event of the load: a row only where the hash_diff changed.
-WITH newest AS (
-    SELECT DISTINCT ON (s.visitor_hk, s.tenant_hk)
-        s.tenant_hk, s.visitor_hk, s.processed_timestamp, s.device_class, s.browser, s.browser_version, s.os,
-        s.os_version, s.language, s.screen, s.load_id, s.record_source
-    FROM staging.site_tracking_events_s AS s
-    WHERE s.batch_id = ANY(%(batch_ids)s) AND s.load_id = %(load_id)s AND s.processed_timestamp = %(load_date)s
-        AND s.validation_status <> 'INVALID' AND s.visitor_id IS NOT NULL
-    ORDER BY s.visitor_hk, s.tenant_hk, s.occurred_at DESC, s.event_id DESC
-),
-
-hashed AS MATERIALIZED (
-    SELECT
-        newest.*,
-        sha256(
-            '\x01'::bytea || business.encode_part(device_class) || business.encode_part(browser)
-            || business.encode_part(browser_version) || business.encode_part(os)
-            || business.encode_part(os_version) || business.encode_part(language)
-            || business.encode_part(screen)
-        ) AS hash_diff
-    FROM newest
-)
-
-INSERT INTO business.site_visitor_details_s (
-    tenant_hk, visitor_hk, load_date, device_class, browser, browser_version, os, os_version, language, screen,
-    hash_diff, load_id, record_source
-)
-SELECT
-    hashed.tenant_hk, hashed.visitor_hk, hashed.processed_timestamp, hashed.device_class, hashed.browser,
-    hashed.browser_version, hashed.os, hashed.os_version, hashed.language, hashed.screen, hashed.hash_diff,
-    hashed.load_id, hashed.record_source
-FROM hashed
-LEFT JOIN LATERAL (
-    SELECT known.hash_diff
-    FROM business.site_visitor_details_s AS known
-    WHERE known.tenant_hk = hashed.tenant_hk AND known.visitor_hk = hashed.visitor_hk
-    ORDER BY known.load_date DESC
-    LIMIT 1
-) AS known ON true
-WHERE known.hash_diff IS DISTINCT FROM hashed.hash_diff
-ORDER BY hashed.visitor_hk, hashed.tenant_hk
-ON CONFLICT DO NOTHING;
-
--- name: insert_page_details
--- What a page calls itself, by its latest event of the load: a row only where the hash_diff changed.
-WITH newest AS (
-    SELECT DISTINCT ON (s.page_hk, s.tenant_hk)
-        s.tenant_hk, s.page_hk, s.processed_timestamp, s.page_title, s.load_id, s.record_source
-    FROM staging.site_tracking_events_s AS s
-    WHERE s.batch_id = ANY(%(batch_ids)s) AND s.load_id = %(load_id)s AND s.processed_timestamp = %(load_date)s
-        AND s.validation_status <> 'INVALID' AND s.page_url IS NOT NULL AND s.page_title IS NOT NULL
-    ORDER BY s.page_hk, s.tenant_hk, s.occurred_at DESC, s.event_id DESC
-),
-
-hashed AS MATERIALIZED (
-    SELECT newest.*, sha256('\x01'::bytea || business.encode_part(page_title)) AS hash_diff
-    FROM newest
-)
-
-INSERT INTO business.site_page_details_s (
-    tenant_hk, page_hk, load_date, page_title, hash_diff, load_id, record_source
-)
-SELECT
-    hashed.tenant_hk, hashed.page_hk, hashed.processed_timestamp, hashed.page_title, hashed.hash_diff,
-    hashed.load_id, hashed.record_source
-FROM hashed
-LEFT JOIN LATERAL (
-    SELECT known.hash_diff
-    FROM business.site_page_details_s AS known
-    WHERE known.tenant_hk = hashed.tenant_hk AND known.page_hk = hashed.page_hk
-    ORDER BY known.load_date DESC
-    LIMIT 1
-) AS known ON true
-WHERE known.hash_diff IS DISTINCT FROM hashed.hash_diff
-ORDER BY hashed.page_hk, hashed.tenant_hk
 ON CONFLICT DO NOTHING;
 
 -- name: insert_events
