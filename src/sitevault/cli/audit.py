@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -98,3 +99,91 @@ def _probes(report: Report, verbose: bool) -> Iterator[tuple[str, ...]]:
     for name, roles in ok.items():
         tried = next(one.tried for one in report.probes if one.id == name and one.verdict == "ok")
         yield (name, ", ".join(dict.fromkeys(roles)), "ok", tried, "as expected")
+
+
+@audit.command(
+    epilog=examples(
+        "sitevault audit chain",
+        "sitevault audit chain --against heads.json --public-key audit.key.pub",
+    )
+)
+@click.option(
+    "--against", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A seal published before."
+)
+@click.option(
+    "--public-key", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The key that signed it."
+)
+@json_option
+@click.pass_obj
+def chain(session: Session, against: Path | None, public_key: Path | None) -> int:
+    """Verify the audit log from its first entry; name the first broken link of each tenant's chain.
+
+    A chain that was cut off at its end or rewritten as a whole is found by holding it against a seal.
+    """
+    from sitevault.audit import chain as chains
+    from sitevault.audit.model import Verdict, worst
+    from sitevault.audit.seal import open_seal
+    from sitevault.db.roles import Role
+
+    if (against is None) != (public_key is None):
+        raise click.UsageError("--against and --public-key belong together.")
+    published = open_seal(against.read_text("utf-8"), public_key) if against and public_key else []
+    with session.database() as database, database.connect(Role.AUDITOR, autocommit=True) as conn:
+        found = chains.verify(conn, published)
+    verdict = worst([one.verdict for one in found] or [Verdict.OK])
+    session.answer(
+        {
+            "success": verdict is Verdict.OK,
+            "verdict": verdict,
+            "chains": [dataclasses.asdict(one) | {"verdict": one.verdict} for one in found],
+        },
+        table(
+            ("tenant", "verdict", "entries", "head", "broken at"),
+            (
+                (one.tenant, one.verdict, one.head.seq, one.head.entry_hash[:16], _break(one.broken_at, one.why))
+                for one in found
+            ),
+        ),
+    )
+    return verdict.exit_code
+
+
+@audit.command(epilog=examples("sitevault audit seal --key audit.key --out heads.json"))
+@click.option(
+    "--key", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The private key."
+)
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The file to write.")
+@json_option
+@click.pass_obj
+def seal(session: Session, key: Path, out: Path) -> None:
+    """Verify the audit log, sign where each chain stands, and write that to a file to be kept elsewhere."""
+    from sitevault import clock
+    from sitevault.audit import chain as chains
+    from sitevault.audit import seal as seals
+    from sitevault.db.roles import Role
+
+    with session.database() as database, database.connect(Role.AUDITOR, autocommit=True) as conn:
+        found = chains.verify(conn)
+    out.write_text(seals.seal(found, key, clock.now()), "utf-8")
+    session.answer(
+        {"success": True, "file": str(out), "chains": len(found)}, f"Sealed {len(found)} chains in {out}."
+    )
+
+
+@audit.command(epilog=examples("sitevault audit keygen audit.key"))
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@json_option
+@click.pass_obj
+def keygen(session: Session, file: Path) -> None:
+    """Make the key that seals are signed with. Keep the private file away from the database's host."""
+    from sitevault.audit.seal import make_key
+
+    public = make_key(file)
+    session.answer(
+        {"success": True, "private": str(file), "public": str(public)},
+        f"The private key is in {file}, the public one in {public}.",
+    )
+
+
+def _break(broken_at: int | None, why: str | None) -> str:
+    return "" if why is None else f"{broken_at}: {why}"

@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 )
 @click.argument("event", metavar="EVENT_ID|RAW_EVENT_ID")
 @click.option("--tenant", "tenant_bk", metavar="ID", help="Only this tenant's event.")
-@click.option("--show-personal", is_flag=True, help="Show addresses, user agents and the payload, too.")
+@click.option(
+    "--show-personal",
+    is_flag=True,
+    help="Show addresses, user agents and the payload, too; the audit log records it.",
+)
 @json_option
 @click.pass_obj
 def trace(session: Session, event: str, tenant_bk: str | None, show_personal: bool) -> None:
@@ -32,10 +36,17 @@ def trace(session: Session, event: str, tenant_bk: str | None, show_personal: bo
     An id that several tenants have is shown for each; none is picked.
     """
     from sitevault.db.roles import Role
+    from sitevault.hashkeys import tenant_key
     from sitevault.observe import trace as observe
+    from sitevault.tenancy.audit_log import record_personal_read
 
     with session.database() as database, database.connect(Role.JUDGE) as judge:
         journeys = observe.trace(judge, event, tenant_bk=tenant_bk, show_personal=show_personal)
+        if show_personal:
+            # Before anything is shown: who was shown a person's data is on record, or nobody is.
+            with database.connect(Role.MIGRATOR, autocommit=True) as conn:
+                for one in journeys:
+                    record_personal_read(conn, tenant_key(one.tenant_bk), str(one.event_id))
     session.answer(
         {
             "success": True,

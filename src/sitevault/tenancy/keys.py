@@ -16,7 +16,8 @@ from psycopg.rows import kwargs_row
 from sitevault.db import queries
 from sitevault.errors import UnknownKeyError, UsageError
 from sitevault.hashkeys import hash_key, tenant_key
-from sitevault.tenancy import origins
+from sitevault.tenancy import audit_log, origins
+from sitevault.tenancy.audit_log import Action, Json
 from sitevault.tenancy.context import administer
 from sitevault.tenancy.tenants import lock_tenant
 
@@ -122,6 +123,7 @@ def create_key(
         conn.execute(_sql.insert_key, {"tenant_hk": tenant_hk, "api_key_hk": api_key_hk})
         _insert_state(conn, tenant_hk, api_key_hk, kind, label, listed, rate_limit, KeyStatus.ACTIVE)
         api_key = _read(conn, tenant_hk, api_key_hk)
+        audit_log.record(conn, tenant_hk, Action.KEY_CREATE, _details(api_key))
     return NewKey(key, api_key)
 
 
@@ -170,7 +172,17 @@ def revoke_key(conn: psycopg.Connection[Any], key: ApiKey) -> bool:
             now.rate_limit,
             KeyStatus.REVOKED,
         )
+        audit_log.record(conn, key.tenant_hk, Action.KEY_REVOKE, {"key_id": key.key_id})
         return True
+
+
+def _details(key: ApiKey) -> dict[str, Json]:
+    return {
+        "allowed_origins": list(key.allowed_origins),
+        "key_id": key.key_id,
+        "kind": key.kind.value,
+        "rate_limit": key.rate_limit,
+    }
 
 
 def _read(conn: psycopg.Connection[Any], tenant_hk: bytes, api_key_hk: bytes) -> ApiKey:

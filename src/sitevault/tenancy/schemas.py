@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import unicodedata
 from datetime import datetime
@@ -15,6 +16,8 @@ from psycopg.rows import kwargs_row
 from sitevault.db import queries
 from sitevault.errors import UsageError
 from sitevault.hashkeys import tenant_key
+from sitevault.tenancy import audit_log
+from sitevault.tenancy.audit_log import Action
 from sitevault.tenancy.context import administer
 from sitevault.tenancy.tenants import lock_tenant
 
@@ -66,6 +69,7 @@ def add_schema(conn: psycopg.Connection[Any], tenant_bk: str, event_type: str, s
         if now and now.status is SchemaStatus.ACTIVE and now.schema_json == schema:
             return False
         _insert(conn, tenant_hk, event_type, schema, SchemaStatus.ACTIVE)
+        audit_log.record(conn, tenant_hk, Action.SCHEMA_ADD, {"event_type": event_type, "sha256": _digest(schema)})
         return True
 
 
@@ -82,6 +86,7 @@ def retire_schema(conn: psycopg.Connection[Any], tenant_bk: str, event_type: str
         if now.status is SchemaStatus.RETIRED:
             return False
         _insert(conn, tenant_hk, event_type, now.schema_json, SchemaStatus.RETIRED)
+        audit_log.record(conn, tenant_hk, Action.SCHEMA_RETIRE, {"event_type": event_type})
         return True
 
 
@@ -135,6 +140,10 @@ def hold_against(schema: dict[str, Any], event_type: str, text: str) -> Tested:
         for error in validator.iter_errors(event)
     ]
     return Tested(len(mine), len(events) - len(mine), found)
+
+
+def _digest(schema: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(schema, sort_keys=True).encode()).hexdigest()
 
 
 def _read_events(text: str) -> list[Any]:

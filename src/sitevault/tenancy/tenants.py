@@ -17,6 +17,8 @@ from psycopg.rows import kwargs_row
 from sitevault.db import queries
 from sitevault.errors import UnknownTenantError, UsageError
 from sitevault.hashkeys import GHOST, hash_key, tenant_key
+from sitevault.tenancy import audit_log
+from sitevault.tenancy.audit_log import Action, Json
 from sitevault.tenancy.context import administer
 
 _sql = queries.load("tenancy")
@@ -85,6 +87,8 @@ def add_tenant(
             _insert_profile(conn, tenant_hk, name, TenantStatus.ACTIVE, policy or IpPolicy.TRUNCATE, {})
             conn.execute(_sql.insert_secret, {"tenant_hk": tenant_hk, "secret": secrets.token_bytes(32)})
             conn.execute(_sql.insert_ghosts, {"tenant_hk": tenant_hk, "ghost": GHOST})
+            details: dict[str, Json] = {"id": tenant_bk, "ip_policy": (policy or IpPolicy.TRUNCATE).value}
+            audit_log.record(conn, tenant_hk, Action.TENANT_ADD, details)
         tenant = _existing(conn, tenant_bk)
     if not new:
         _refuse_another(tenant, name, policy)
@@ -152,7 +156,20 @@ def change_tenant(
         if after == before:
             return False
         _insert_profile(conn, tenant_hk, after.name, after.status, after.ip_policy, after.mapping)
+        audit_log.record(conn, tenant_hk, Action.TENANT_CHANGE, _changes(before, after))
         return True
+
+
+def _changes(before: Tenant, after: Tenant) -> dict[str, Json]:
+    """What a change sets, for the audit log."""
+    changes: dict[str, Json] = {}
+    if after.status is not before.status:
+        changes["status"] = after.status.value
+    if after.ip_policy is not before.ip_policy:
+        changes["ip_policy"] = after.ip_policy.value
+    if after.mapping != before.mapping:
+        changes["mapping"] = {field: list(paths) for field, paths in after.mapping.items()}
+    return changes
 
 
 def read_mapping(text: str) -> dict[str, list[str]]:
