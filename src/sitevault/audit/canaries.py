@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import ipaddress
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -26,12 +26,13 @@ from sitevault.audit.catalog.snapshot import SQL, ForeignKey, Snapshot
 from sitevault.db import queries
 from sitevault.db.connect import Database
 from sitevault.db.roles import Role
-from sitevault.hashkeys import tenant_key
+from sitevault.hashkeys import hash_key, tenant_key
 from sitevault.tenancy.context import administer
 from sitevault.tenancy.keys import KeyKind, digest, make_key
 
 PROBES = queries.load("audit_probes")
 RECORD_SOURCE = "sitevault.audit"
+EVENTS_PER_BATCH = 65_536
 
 Table = tuple[str, str]
 
@@ -68,6 +69,11 @@ class Canary:
         raw = bytearray(_digest(self.mark, "event_id")[:16])
         raw[6], raw[8] = raw[6] & 0x0F | 0x70, raw[8] & 0x3F | 0x80  # a version 7, as ours are
         return UUID(bytes=bytes(raw))
+
+    @property
+    def batch_id(self) -> int:
+        """Negative: no flush ever has this number."""
+        return -int.from_bytes(_digest(self.mark, "batch_id")[:5], "big") - 1
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -194,9 +200,19 @@ def _value(canary: Canary, column: Column) -> Any:
     if column.choices:
         return column.choices[0]
     # Columns of a key hold the same value wherever they stand, so that the canary's rows belong together.
-    place = column.name if column.referred else f"{column.schema}.{column.relation}.{column.name}"
-    mark = f"{canary.mark}:{place}"
-    return _of_type(column, canary, mark)
+    place = column.name if column.referred or column.name in _BUSINESS_KEYS else (
+        f"{column.schema}.{column.relation}.{column.name}"
+    )  # fmt: skip
+    return _of_type(column, canary, _marked(canary, place))
+
+
+def _marked(canary: Canary, place: str) -> str:
+    return f"{canary.mark}:{place}"
+
+
+def _hub_key(domain: str, *business_keys: str) -> Callable[[Canary], bytes]:
+    """A hub's key as its business key makes it: whoever re-derives keys meanwhile finds nothing wrong."""
+    return lambda canary: hash_key(domain, canary.tenant_hk, *(_marked(canary, name) for name in business_keys))
 
 
 def _of_type(column: Column, canary: Canary, mark: str) -> Any:
@@ -217,7 +233,7 @@ def _of_type(column: Column, canary: Canary, mark: str) -> Any:
         case "inet":
             return ipaddress.IPv6Address(b"\x20\x01\x0d\xb8" + _digest(mark)[:12])
         case "bigint" if column.name.endswith("_id"):
-            return -int.from_bytes(_digest(canary.mark, column.name)[:6], "big")
+            return canary.batch_id
         case "bigint" | "integer" | "numeric" | "smallint" | "double precision":
             return 1
         case "boolean":
@@ -231,12 +247,23 @@ def _of_type(column: Column, canary: Canary, mark: str) -> Any:
     return None  # NULL where it may be; where not, the table is reported as not planted
 
 
+_BUSINESS_KEYS = frozenset(
+    {"visitor_bk", "session_bk", "page_bk", "user_bk", "utm_source", "utm_medium", "utm_campaign"}
+)
+
 _SPECIAL: dict[tuple[str | None, str], Any] = {
     (None, "tenant_hk"): lambda canary: canary.tenant_hk,
     (None, "tenant_hks"): lambda canary: [canary.tenant_hk],
     (None, "tenant_bk"): lambda canary: canary.tenant_bk,
     (None, "api_key_hk"): lambda canary: digest(canary.key),
     (None, "event_id"): lambda canary: canary.event_id,
+    (None, "visitor_hk"): _hub_key("visitor", "visitor_bk"),
+    (None, "session_hk"): _hub_key("session", "session_bk"),
+    (None, "page_hk"): _hub_key("page", "page_bk"),
+    (None, "user_hk"): _hub_key("user", "user_bk"),
+    (None, "campaign_hk"): _hub_key("campaign", "utm_source", "utm_medium", "utm_campaign"),
+    (None, "batch_id"): lambda canary: canary.batch_id,
+    (None, "raw_event_id"): lambda canary: canary.batch_id * EVENTS_PER_BATCH,
     # What running services read must be in order for them, and nothing may wait for a worker.
     ("tenant_h", "record_source"): lambda canary: RECORD_SOURCE,
     ("tenant_profile_s", "status"): lambda canary: "suspended" if canary.suspended else "active",
