@@ -26,6 +26,11 @@ LANES = 2
 _KEEP_AHEAD_SECONDS = 600
 _LONGEST_PAUSE_SECONDS = 5.0
 
+_PACE_SECONDS = 0.1
+_FULL_CLAIM = 1_000
+"""A lane begins a claim at most once in _PACE_SECONDS, unless its last one held _FULL_CLAIM events: per event, claims
+of under 32 cost 4.7 times, claims of 32 to 128 still 1.4 times as much as claims of 500."""
+
 
 class Worker:
     """One worker process. Several may run against one database."""
@@ -71,6 +76,7 @@ class Worker:
         failures = 0
         while not stop.is_set():
             rung = self._rung
+            began = time.monotonic()
             try:
                 worked = lane.work_once()
                 failures = 0
@@ -87,6 +93,8 @@ class Worker:
                 lane.close()
                 stop.wait(min(0.1 * 2**failures, _LONGEST_PAUSE_SECONDS))
                 continue
+            if 0 < worked < _FULL_CLAIM:
+                stop.wait(max(0.0, began + _PACE_SECONDS - time.monotonic()))
             if not worked:
                 with self._bell:
                     self._bell.wait_for(
