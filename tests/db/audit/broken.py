@@ -155,6 +155,34 @@ CATALOG = (
         "function.owner", "auth.current_tenant_hk()",
     ),
     Break(
+        "a context that is read once for all",
+        "ALTER FUNCTION auth.current_tenant_hk() IMMUTABLE", "function.context", "auth.current_tenant_hk()",
+    ),
+    Break(
+        "a superuser's trigger",
+        "CREATE FUNCTION ops.spy() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER"
+        " SET search_path = pg_catalog, pg_temp AS 'BEGIN RETURN NEW; END';"
+        " CREATE TRIGGER spy BEFORE INSERT ON mart.page_day_f FOR EACH ROW EXECUTE FUNCTION ops.spy()",
+        "function.triggers", "mart.page_day_f.spy",
+    ),
+    Break(
+        "a table that inherits and is not secured",
+        "SET ROLE sitevault_owner; CREATE TABLE mart.child () INHERITS (mart.page_day_f)",
+        "rls.enabled", "mart.child",
+    ),
+    Break(
+        "a policy with an open end",
+        "ALTER POLICY tenant_access ON mart.session_f"
+        " USING (tenant_hk = (SELECT auth.current_tenant_hk()) OR true)",
+        "policy.permissive", "mart.session_f.tenant_access",
+    ),
+    Break(
+        "tables that will be the reader's",
+        "ALTER DEFAULT PRIVILEGES FOR ROLE sitevault_owner IN SCHEMA mart"
+        " GRANT SELECT ON TABLES TO sitevault_reader",
+        "grant.default", "TABLES of sitevault_owner",
+    ),
+    Break(
         "a function that claims not to leak",
         "ALTER FUNCTION auth.tenant_key(text) LEAKPROOF", "function.leakproof", "auth.tenant_key(tenant_bk text)",
     ),

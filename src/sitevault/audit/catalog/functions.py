@@ -15,6 +15,8 @@ _MAY_LEND = {
 }
 """The functions that run with the owner's rights, and who may call each."""
 
+_CONTEXT = frozenset({("auth", "current_tenant_hk"), ("auth", "tenant_is_active")})
+
 
 def _definers(snapshot: Snapshot) -> Iterator[Routine]:
     return (one for one in snapshot.routines if one.definer)
@@ -124,6 +126,43 @@ def _languages(snapshot: Snapshot) -> Iterator[list[Complaint]]:
         )
 
 
+def _contexts(snapshot: Snapshot) -> Iterator[list[Complaint]]:
+    for routine in snapshot.routines:
+        if (routine.schema, routine.name) not in _CONTEXT:
+            continue
+        yield (
+            []
+            if routine.volatility == "s"
+            else [
+                (
+                    routine.full_name,
+                    "it reads the session's tenant and is not STABLE: a plan may keep another tenant's answer",
+                    statement("ALTER FUNCTION {} STABLE;", signature(routine)),
+                )
+            ]
+        )
+
+
+def _triggers(snapshot: Snapshot) -> Iterator[list[Complaint]]:
+    for trigger in snapshot.triggers:
+        if trigger.schema not in SCHEMAS:
+            continue
+        ours = trigger.function_schema in SCHEMAS and trigger.function_owner == Role.OWNER
+        yield (
+            []
+            if ours and not trigger.definer
+            else [
+                (
+                    f"{trigger.schema}.{trigger.relation}.{trigger.name}",
+                    f"every row it is shown goes to {trigger.function_schema}.{trigger.function_name}(), "
+                    f"which is {trigger.function_owner}'s"
+                    + (" and runs with that role's rights" * trigger.definer),
+                    statement("DROP TRIGGER {} ON {}.{};", trigger.name, trigger.schema, trigger.relation),
+                )
+            ]
+        )
+
+
 CHECKS = (
     Check(
         "function.search_path",
@@ -138,6 +177,8 @@ CHECKS = (
         _lenders,
     ),
     Check("function.owner", "Functions belong to the owner, who is no superuser", "functions", _owners),
+    Check("function.context", "The tenant is read anew in every statement", "functions of the context", _contexts),
+    Check("function.triggers", "No trigger lends rights", "triggers", _triggers),
     Check("function.leakproof", "No function claims not to leak", "functions", _leakproof),
     Check("function.language", "No function in an untrusted language", "functions", _languages),
 )

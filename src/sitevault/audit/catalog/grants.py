@@ -157,6 +157,19 @@ def _creating(snapshot: Snapshot) -> Iterator[list[Complaint]]:
         )
 
 
+def _defaults(snapshot: Snapshot) -> Iterator[list[Complaint]]:
+    yield []  # the defaults themselves, also where nobody changed any
+    for one in snapshot.grants:
+        if one.kind == "DEFAULT" and _concerns_the_house(one) and one.grantee not in (EVERYBODY, Role.OWNER):
+            yield [
+                (
+                    f"{one.name} of {one.owner}",
+                    f"{one.grantee} will have {one.privilege} on everything that is still to be made",
+                    revoke(one),
+                )
+            ]
+
+
 def _sequences(snapshot: Snapshot) -> Iterator[list[Complaint]]:
     allowed = {Role.OWNER, Role.COLLECTOR, Role.WORKER}
     for one in snapshot.grants:
@@ -196,6 +209,7 @@ CHECKS = (
     Check("grant.strangers", "No role of somebody else has anything", "grants", _strangers),
     Check("grant.passed_on", "Nobody may pass a right on", "grants", _passed_on),
     Check("grant.creating", "Nobody but the owner may create", "grants on schemas and the database", _creating),
+    Check("grant.default", "Nobody has rights on what is still to be made", "default privileges", _defaults),
     Check("grant.sequences", "Nobody reads sequences", "grants on sequences", _sequences),
     Check("grant.system", "Readers leave and fetch no files or large objects", "system functions", _large_objects),
 )  # fmt: skip

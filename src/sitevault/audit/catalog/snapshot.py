@@ -93,6 +93,7 @@ class Routine(NamedTuple):
     owner_is_superuser: bool
     definer: bool
     leakproof: bool
+    volatility: str  # pg_proc.provolatile: i, s or v
     settings: list[str]
     language: str
     trusted: bool
@@ -100,6 +101,16 @@ class Routine(NamedTuple):
     @property
     def full_name(self) -> str:
         return f"{self.schema}.{self.name}({self.arguments})"
+
+
+class Trigger(NamedTuple):
+    schema: str
+    relation: str
+    name: str
+    function_schema: str
+    function_name: str
+    function_owner: str
+    definer: bool
 
 
 class RoleRow(NamedTuple):
@@ -162,6 +173,7 @@ class Snapshot:
     keys: tuple[Key, ...]
     foreign_keys: tuple[ForeignKey, ...]
     routines: tuple[Routine, ...]
+    triggers: tuple[Trigger, ...]
     roles: tuple[RoleRow, ...]
     memberships: tuple[Membership, ...]
     schemas: tuple[Schema, ...]
@@ -216,6 +228,7 @@ def read_within(conn: psycopg.Connection[Any]) -> Snapshot:
         keys=rows(SQL.keys, Key),
         foreign_keys=rows(SQL.foreign_keys, ForeignKey),
         routines=rows(SQL.routines, Routine),
+        triggers=rows(SQL.triggers, Trigger),
         roles=rows(SQL.roles, RoleRow),
         memberships=rows(SQL.memberships, Membership),
         schemas=rows(SQL.schemas, Schema),

@@ -130,6 +130,7 @@ SELECT
     o.rolsuper AS owner_is_superuser,
     p.prosecdef AS definer,
     p.proleakproof AS leakproof,
+    p.provolatile::text AS volatility,
     coalesce(p.proconfig, '{}') AS settings,
     l.lanname::text AS language,
     l.lanpltrusted AS trusted
@@ -143,6 +144,24 @@ WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
         WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
     )
 ORDER BY n.nspname, p.proname, arguments;
+
+-- name: triggers
+-- Every trigger somebody made, with the function it runs.
+SELECT
+    n.nspname::text AS schema,
+    c.relname::text AS relation,
+    t.tgname::text AS name,
+    fn.nspname::text AS function_schema,
+    p.proname::text AS function_name,
+    pg_catalog.pg_get_userbyid(p.proowner)::text AS function_owner,
+    p.prosecdef AS definer
+FROM pg_catalog.pg_trigger AS t
+INNER JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+INNER JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
+INNER JOIN pg_catalog.pg_namespace AS fn ON fn.oid = p.pronamespace
+WHERE NOT t.tgisinternal AND n.nspname !~ '^pg_'
+ORDER BY n.nspname, c.relname, t.tgname;
 
 -- name: roles
 -- Every role of the server, with the settings it starts with in this database.
