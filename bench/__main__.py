@@ -14,11 +14,11 @@ import msgspec
 from bench import page, report
 from bench.figures import HarnessError
 from bench.machine import Run, describe
-from bench.rows import batches, pipeline, single
+from bench.rows import batches, freshness, pipeline, single, start
 from bench.settings import Row, Settings
 from sitevault.errors import SitevaultError
 
-ROWS: dict[str, Row] = {row.name: row for row in (single.ROW, batches.ROW, pipeline.ROW)}
+ROWS: dict[str, Row] = {row.name: row for row in (single.ROW, batches.ROW, pipeline.ROW, freshness.ROW, start.ROW)}
 SMOKE = Settings(rounds=1, seconds=0.25, exact=True)
 
 

@@ -84,7 +84,8 @@ CREATE TABLE bench.site_visitor_details_s (
 CREATE FUNCTION bench.hk(tenant_hk bytea, bk text) RETURNS bytea
 LANGUAGE sql IMMUTABLE AS $$ SELECT sha256(tenant_hk || convert_to(bk, 'UTF8')) $$;
 
-CREATE FUNCTION bench.process_pending(most integer) RETURNS integer
+-- As in the guide all of it is one transaction; with commit_each every event is durable before the next begins.
+CREATE PROCEDURE bench.process_pending(most integer, commit_each boolean, INOUT done integer DEFAULT 0)
 LANGUAGE plpgsql AS $$
 DECLARE
     event record;
@@ -109,7 +110,6 @@ DECLARE
     v_page_hk bytea;
     v_diff bytea;
     v_now timestamptz;
-    done integer := 0;
 BEGIN
     FOR event IN
         SELECT raw_event_id, tenant_hk, received_timestamp, raw_payload
@@ -232,7 +232,9 @@ BEGIN
             WHERE raw_event_id = event.raw_event_id;
         END;
         done := done + 1;
+        IF commit_each THEN
+            COMMIT;
+        END IF;
     END LOOP;
-    RETURN done;
 END
 $$;
