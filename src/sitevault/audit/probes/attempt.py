@@ -41,7 +41,9 @@ class Outcome:
 
     @property
     def summary(self) -> str:
-        return f"{self.sqlstate}" if self.sqlstate else f"{self.count} rows"
+        if self.sqlstate:
+            return self.sqlstate
+        return f"{self.count} rows" if self.count >= 0 else "done"
 
 
 def as_text(value: Any) -> str:
