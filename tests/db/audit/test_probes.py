@@ -11,6 +11,8 @@ import pytest
 
 from sitevault.audit.model import Verdict
 from sitevault.audit.probes import PROBES, contexts
+from sitevault.audit.probes.attempt import Outcome
+from sitevault.audit.probes.probe import Tally
 from sitevault.audit.run import audit_isolation
 from sitevault.collector import answers, app, receipts
 from sitevault.db.connect import Database, connect
@@ -214,6 +216,16 @@ def test_a_probe_that_breaks_is_unknown_and_the_others_go_on(
     }
     assert report.verdict is Verdict.UNKNOWN
     assert report.verdict.exit_code == 3
+
+
+@pytest.mark.parametrize("sqlstate", ["57014", "55P03"])
+def test_an_attempt_that_was_not_finished_is_unknown_and_no_problem(sqlstate: str) -> None:
+    tally = Tally("table.select", "sitevault_reader", "SELECT", "no row")
+    tally.note("mart.session_f", Outcome([], 0), well=True)
+    tally.note("raw.landed_event", Outcome([], 0, sqlstate), well=False)
+    assert tally.result().verdict is Verdict.UNKNOWN
+    tally.note("mart.page_day_f", Outcome([1], 1), well=False)
+    assert tally.result().verdict is Verdict.PROBLEM
 
 
 def test_all_probes_are_ok_on_a_fresh_install(database: Database) -> None:

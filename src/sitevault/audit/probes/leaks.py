@@ -19,17 +19,17 @@ from sitevault.db.roles import LOGIN_ROLES, Role
 
 def _casts(ground: Ground) -> Iterator[Probed]:
     tally = Tally(
-        "leak.cast", Role.READER, "each column of rows not its own read as a number: an error would quote it",
+        "leak.cast", Role.READER, "the columns of rows not its own read as a number: an error would quote them",
         "no such row is met",
     )  # fmt: skip
     with ground.acting(Role.READER, ground.a.tenant_hk.hex()) as conn:
         for relation in ground.relations:
             if not relation.tenant_column or not may(Role.READER, "SELECT", relation.schema, relation.name):
                 continue
-            for column in relation.columns:
-                statement = sql.SQL(PROBES.cast_column).format(**of(relation), column=sql.Identifier(column))
-                outcome = ground.attempt(conn, statement, parameters(ground, relation))
-                tally.note(f"{relation.full_name}.{column}", outcome, well=outcome.refused or not outcome.sqlstate)
+            columns = sql.SQL(", ").join(map(sql.Identifier, relation.columns))
+            statement = sql.SQL(PROBES.cast_columns).format(**of(relation), columns=columns)
+            outcome = ground.attempt(conn, statement, parameters(ground, relation))
+            tally.note(relation.full_name, outcome, well=outcome.refused or not outcome.sqlstate)
     yield tally.result()
 
 

@@ -12,6 +12,8 @@ from sitevault.audit.probes.attempt import Ground, Outcome
 
 MOST_NAMED = 5
 
+_NOT_FINISHED = ("57014", "55P03")  # query_canceled by the timeout, lock_not_available
+
 
 class Probe(NamedTuple):
     """Something to try on the ground; yields a line per role."""
@@ -35,7 +37,9 @@ class Tally:
     def note(self, where: str, outcome: Outcome, *, well: bool) -> None:
         """Count an outcome; where it is not well, its place and its words are kept."""
         self._happened[_kind(outcome)] += 1
-        if not well:
+        if outcome.sqlstate in _NOT_FINISHED and not well:
+            self.doubt(where, f"{outcome.sqlstate}: it took too long, or waited for a lock")
+        elif not well:
             self._wrong.append(f"{where}: {outcome.summary}")
 
     def doubt(self, where: str, why: str) -> None:

@@ -99,10 +99,10 @@ COPY (SELECT * FROM {relation} WHERE {tenant} IS DISTINCT FROM {own} LIMIT 10) T
 -- Rows of any tenant as a stream.
 COPY {relation} FROM STDIN;
 
--- name: cast_column
--- Each value read as a number, but for the own rows': what cannot be read is quoted in the error.
+-- name: cast_columns
+-- All values of a row read as a number, but for the own rows': what cannot be read is quoted in the error.
 SELECT count(*) FROM {relation}
-WHERE CASE WHEN {tenant} = %(own)s THEN false ELSE concat('x', {column})::integer > 0 END;
+WHERE CASE WHEN {tenant} = %(own)s THEN false ELSE concat('x', {columns})::integer > 0 END;
 
 -- name: explain
 -- How a table is read, with what was found on the way.
