@@ -43,6 +43,7 @@ ENVIRONMENT = {
 """Variables that are not settings."""
 _STAGES = {
     "collect": "At the door: the request, or one event of a batch, was refused and nothing of it stored.",
+    "adapt": "Before the door: what a client of ours could not make an event of, and so did not send.",
     "validate": "Rules of validation and score ([rules](rules.md)); they stand in `validation_errors`.",
     "enrich": "Enrichment; they stand in `validation_errors`.",
     "dedup": "The vault had the event; they are the rows of `business.site_event_duplicate`.",

@@ -107,6 +107,12 @@ CREATE FUNCTION auth.current_tenant_hk() RETURNS bytea
 ALTER FUNCTION auth.current_tenant_hk() OWNER TO sitevault_owner;
 
 --
+-- Name: FUNCTION current_tenant_hk(); Type: COMMENT; Schema: auth; Owner: sitevault_owner
+--
+
+COMMENT ON FUNCTION auth.current_tenant_hk() IS 'The tenant whose rows this transaction may see; NULL, and so no rows, where there is none.';
+
+--
 -- Name: ring_the_keyrings(); Type: FUNCTION; Schema: auth; Owner: sitevault_owner
 --
 
@@ -121,6 +127,12 @@ END
 $$;
 
 ALTER FUNCTION auth.ring_the_keyrings() OWNER TO sitevault_owner;
+
+--
+-- Name: FUNCTION ring_the_keyrings(); Type: COMMENT; Schema: auth; Owner: sitevault_owner
+--
+
+COMMENT ON FUNCTION auth.ring_the_keyrings() IS 'Tells every process within a moment that tenants, keys or schemas changed.';
 
 --
 -- Name: tenant_is_active(); Type: FUNCTION; Schema: auth; Owner: sitevault_owner
@@ -142,6 +154,12 @@ $$;
 ALTER FUNCTION auth.tenant_is_active() OWNER TO sitevault_owner;
 
 --
+-- Name: FUNCTION tenant_is_active(); Type: COMMENT; Schema: auth; Owner: sitevault_owner
+--
+
+COMMENT ON FUNCTION auth.tenant_is_active() IS 'Whether the tenant of this transaction is known and not suspended.';
+
+--
 -- Name: encode_part(text); Type: FUNCTION; Schema: business; Owner: sitevault_owner
 --
 
@@ -150,6 +168,12 @@ CREATE FUNCTION business.encode_part(part text) RETURNS bytea
     RETURN CASE WHEN (part IS NULL) THEN '\x00'::bytea ELSE (('\x01'::bytea || int4send(octet_length("normalize"(part, 'NFC'::text)))) || convert_to("normalize"(part, 'NFC'::text), 'UTF8'::name)) END;
 
 ALTER FUNCTION business.encode_part(part text) OWNER TO sitevault_owner;
+
+--
+-- Name: FUNCTION encode_part(part text); Type: COMMENT; Schema: business; Owner: sitevault_owner
+--
+
+COMMENT ON FUNCTION business.encode_part(part text) IS 'One part of a business key as bytes no other part can imitate.';
 
 --
 -- Name: tenant_key(text); Type: FUNCTION; Schema: auth; Owner: sitevault_owner
@@ -162,6 +186,12 @@ CREATE FUNCTION auth.tenant_key(tenant_bk text) RETURNS bytea
 ALTER FUNCTION auth.tenant_key(tenant_bk text) OWNER TO sitevault_owner;
 
 --
+-- Name: FUNCTION tenant_key(tenant_bk text); Type: COMMENT; Schema: auth; Owner: sitevault_owner
+--
+
+COMMENT ON FUNCTION auth.tenant_key(tenant_bk text) IS 'The tenant_hk of a tenant id.';
+
+--
 -- Name: hash_key(text, bytea, text[]); Type: FUNCTION; Schema: business; Owner: sitevault_owner
 --
 
@@ -170,6 +200,12 @@ CREATE FUNCTION business.hash_key(domain text, tenant_hk bytea, VARIADIC parts t
     RETURN sha256(((('\x01'::bytea || business.encode_part(domain)) || tenant_hk) || (SELECT string_agg(business.encode_part(listed.part), '\x'::bytea ORDER BY listed.place) AS string_agg FROM unnest(hash_key.parts) WITH ORDINALITY listed(part, place))));
 
 ALTER FUNCTION business.hash_key(domain text, tenant_hk bytea, VARIADIC parts text[]) OWNER TO sitevault_owner;
+
+--
+-- Name: FUNCTION hash_key(domain text, tenant_hk bytea, VARIADIC parts text[]); Type: COMMENT; Schema: business; Owner: sitevault_owner
+--
+
+COMMENT ON FUNCTION business.hash_key(domain text, tenant_hk bytea, VARIADIC parts text[]) IS 'The hash key of a business key within a tenant, as hashkeys.hash_key computes it.';
 
 --
 -- Name: funnel(bytea, date, date, text[]); Type: FUNCTION; Schema: mart; Owner: sitevault_owner
@@ -210,6 +246,12 @@ CREATE FUNCTION mart.funnel(of_tenant bytea, from_day date, to_day date, VARIADI
 $$;
 
 ALTER FUNCTION mart.funnel(of_tenant bytea, from_day date, to_day date, VARIADIC steps text[]) OWNER TO sitevault_owner;
+
+--
+-- Name: FUNCTION funnel(of_tenant bytea, from_day date, to_day date, VARIADIC steps text[]); Type: COMMENT; Schema: mart; Owner: sitevault_owner
+--
+
+COMMENT ON FUNCTION mart.funnel(of_tenant bytea, from_day date, to_day date, VARIADIC steps text[]) IS 'How many sessions did these event types in this order, each after the one before.';
 
 --
 -- Name: ensure_partition(regclass, date); Type: FUNCTION; Schema: ops; Owner: sitevault_owner
@@ -254,6 +296,12 @@ $$;
 ALTER FUNCTION ops.ensure_partition(parent regclass, day date) OWNER TO sitevault_owner;
 
 --
+-- Name: FUNCTION ensure_partition(parent regclass, day date); Type: COMMENT; Schema: ops; Owner: sitevault_owner
+--
+
+COMMENT ON FUNCTION ops.ensure_partition(parent regclass, day date) IS 'Make and secure the partition of one day (UTC); false where it is there.';
+
+--
 -- Name: ensure_partitions_ahead(integer); Type: FUNCTION; Schema: ops; Owner: sitevault_owner
 --
 
@@ -273,6 +321,12 @@ $$;
 ALTER FUNCTION ops.ensure_partitions_ahead(days_ahead integer) OWNER TO sitevault_owner;
 
 --
+-- Name: FUNCTION ensure_partitions_ahead(days_ahead integer); Type: COMMENT; Schema: ops; Owner: sitevault_owner
+--
+
+COMMENT ON FUNCTION ops.ensure_partitions_ahead(days_ahead integer) IS 'Make the partitions from today to so many days ahead; returns how many were made.';
+
+--
 -- Name: policy_dialect(); Type: FUNCTION; Schema: ops; Owner: sitevault_owner
 --
 
@@ -287,6 +341,12 @@ CREATE FUNCTION ops.policy_dialect() RETURNS text
 $$;
 
 ALTER FUNCTION ops.policy_dialect() OWNER TO sitevault_owner;
+
+--
+-- Name: FUNCTION policy_dialect(); Type: COMMENT; Schema: ops; Owner: sitevault_owner
+--
+
+COMMENT ON FUNCTION ops.policy_dialect() IS 'The dialect policies are made in: plain PostgreSQL, or Citus, which allows no sub-select in them.';
 
 --
 -- Name: secure_table(regclass); Type: FUNCTION; Schema: ops; Owner: sitevault_owner
@@ -332,6 +392,12 @@ $$;
 ALTER FUNCTION ops.secure_table(secured regclass) OWNER TO sitevault_owner;
 
 --
+-- Name: FUNCTION secure_table(secured regclass); Type: COMMENT; Schema: ops; Owner: sitevault_owner
+--
+
+COMMENT ON FUNCTION ops.secure_table(secured regclass) IS 'Force row-level security on a table or partition and make its policies.';
+
+--
 -- Name: tenant_test(regclass); Type: FUNCTION; Schema: ops; Owner: sitevault_owner
 --
 
@@ -348,6 +414,12 @@ CREATE FUNCTION ops.tenant_test(secured regclass) RETURNS text
 $$;
 
 ALTER FUNCTION ops.tenant_test(secured regclass) OWNER TO sitevault_owner;
+
+--
+-- Name: FUNCTION tenant_test(secured regclass); Type: COMMENT; Schema: ops; Owner: sitevault_owner
+--
+
+COMMENT ON FUNCTION ops.tenant_test(secured regclass) IS 'The condition a table''s tenant policies test.';
 
 --
 -- Name: requeue_instead_of_update(); Type: FUNCTION; Schema: raw; Owner: sitevault_owner
@@ -388,6 +460,12 @@ END
 $$;
 
 ALTER FUNCTION raw.requeue_instead_of_update() OWNER TO sitevault_owner;
+
+--
+-- Name: FUNCTION requeue_instead_of_update(); Type: COMMENT; Schema: raw; Owner: sitevault_owner
+--
+
+COMMENT ON FUNCTION raw.requeue_instead_of_update() IS 'Turns the guide''s UPDATE of the view into a requeue of exactly those events.';
 
 SET default_tablespace = '';
 
@@ -504,6 +582,12 @@ CREATE VIEW auth.api_key_v WITH (security_invoker='true', security_barrier='true
 ALTER VIEW auth.api_key_v OWNER TO sitevault_owner;
 
 --
+-- Name: VIEW api_key_v; Type: COMMENT; Schema: auth; Owner: sitevault_owner
+--
+
+COMMENT ON VIEW auth.api_key_v IS 'API keys as they are now.';
+
+--
 -- Name: tenant_h; Type: TABLE; Schema: auth; Owner: sitevault_owner
 --
 
@@ -602,6 +686,12 @@ CREATE VIEW auth.tenant_v WITH (security_invoker='true', security_barrier='true'
 ALTER VIEW auth.tenant_v OWNER TO sitevault_owner;
 
 --
+-- Name: VIEW tenant_v; Type: COMMENT; Schema: auth; Owner: sitevault_owner
+--
+
+COMMENT ON VIEW auth.tenant_v IS 'Tenants as they are now.';
+
+--
 -- Name: site_campaign_h; Type: TABLE; Schema: business; Owner: sitevault_owner
 --
 
@@ -691,6 +781,12 @@ CREATE VIEW business.site_event_details_s WITH (security_invoker='true', securit
 ALTER VIEW business.site_event_details_s OWNER TO sitevault_owner;
 
 --
+-- Name: VIEW site_event_details_s; Type: COMMENT; Schema: business; Owner: sitevault_owner
+--
+
+COMMENT ON VIEW business.site_event_details_s IS 'What an event carried, over the link.';
+
+--
 -- Name: site_event_duplicate; Type: TABLE; Schema: business; Owner: sitevault_owner
 --
 
@@ -727,6 +823,12 @@ CREATE VIEW business.site_event_h WITH (security_invoker='true', security_barrie
    FROM business.site_event_nl;
 
 ALTER VIEW business.site_event_h OWNER TO sitevault_owner;
+
+--
+-- Name: VIEW site_event_h; Type: COMMENT; Schema: business; Owner: sitevault_owner
+--
+
+COMMENT ON VIEW business.site_event_h IS 'Events under their classical name: the hub of events, over the link.';
 
 --
 -- Name: site_event_nl_default; Type: TABLE; Schema: business; Owner: sitevault_owner
@@ -780,6 +882,12 @@ CREATE VIEW business.site_event_page_l WITH (security_invoker='true', security_b
    FROM business.site_event_nl;
 
 ALTER VIEW business.site_event_page_l OWNER TO sitevault_owner;
+
+--
+-- Name: VIEW site_event_page_l; Type: COMMENT; Schema: business; Owner: sitevault_owner
+--
+
+COMMENT ON VIEW business.site_event_page_l IS 'Which page an event happened on, over the link.';
 
 --
 -- Name: site_event_pii_ns; Type: TABLE; Schema: business; Owner: sitevault_owner
@@ -844,6 +952,12 @@ CREATE VIEW business.site_event_session_l WITH (security_invoker='true', securit
 ALTER VIEW business.site_event_session_l OWNER TO sitevault_owner;
 
 --
+-- Name: VIEW site_event_session_l; Type: COMMENT; Schema: business; Owner: sitevault_owner
+--
+
+COMMENT ON VIEW business.site_event_session_l IS 'Which session an event belongs to, over the link.';
+
+--
 -- Name: site_event_visitor_l; Type: VIEW; Schema: business; Owner: sitevault_owner
 --
 
@@ -857,6 +971,12 @@ CREATE VIEW business.site_event_visitor_l WITH (security_invoker='true', securit
    FROM business.site_event_nl;
 
 ALTER VIEW business.site_event_visitor_l OWNER TO sitevault_owner;
+
+--
+-- Name: VIEW site_event_visitor_l; Type: COMMENT; Schema: business; Owner: sitevault_owner
+--
+
+COMMENT ON VIEW business.site_event_visitor_l IS 'Which visitor an event belongs to, over the link.';
 
 --
 -- Name: site_page_details_s; Type: TABLE; Schema: business; Owner: sitevault_owner
@@ -898,6 +1018,12 @@ CREATE VIEW business.site_page_details_v WITH (security_invoker='true', security
    FROM business.site_page_details_s;
 
 ALTER VIEW business.site_page_details_v OWNER TO sitevault_owner;
+
+--
+-- Name: VIEW site_page_details_v; Type: COMMENT; Schema: business; Owner: sitevault_owner
+--
+
+COMMENT ON VIEW business.site_page_details_v IS 'Page details, each row with the end of its validity.';
 
 --
 -- Name: site_page_h; Type: TABLE; Schema: business; Owner: sitevault_owner
@@ -974,6 +1100,12 @@ CREATE VIEW business.site_session_details_v WITH (security_invoker='true', secur
    FROM business.site_session_details_s;
 
 ALTER VIEW business.site_session_details_v OWNER TO sitevault_owner;
+
+--
+-- Name: VIEW site_session_details_v; Type: COMMENT; Schema: business; Owner: sitevault_owner
+--
+
+COMMENT ON VIEW business.site_session_details_v IS 'Session details, each row with the end of its validity.';
 
 --
 -- Name: site_session_h; Type: TABLE; Schema: business; Owner: sitevault_owner
@@ -1098,6 +1230,12 @@ CREATE VIEW business.site_visitor_details_v WITH (security_invoker='true', secur
 ALTER VIEW business.site_visitor_details_v OWNER TO sitevault_owner;
 
 --
+-- Name: VIEW site_visitor_details_v; Type: COMMENT; Schema: business; Owner: sitevault_owner
+--
+
+COMMENT ON VIEW business.site_visitor_details_v IS 'Visitor details, each row with the end of its validity.';
+
+--
 -- Name: site_visitor_h; Type: TABLE; Schema: business; Owner: sitevault_owner
 --
 
@@ -1183,6 +1321,12 @@ CREATE VIEW business.site_visitor_user_v WITH (security_invoker='true', security
    FROM business.site_visitor_user_es;
 
 ALTER VIEW business.site_visitor_user_v OWNER TO sitevault_owner;
+
+--
+-- Name: VIEW site_visitor_user_v; Type: COMMENT; Schema: business; Owner: sitevault_owner
+--
+
+COMMENT ON VIEW business.site_visitor_user_v IS 'Which user a visitor counts as, each row with the end of its validity.';
 
 --
 -- Name: event_day_f; Type: TABLE; Schema: mart; Owner: sitevault_owner
@@ -1292,6 +1436,12 @@ CREATE VIEW mart.source_day_v WITH (security_invoker='true', security_barrier='t
 ALTER VIEW mart.source_day_v OWNER TO sitevault_owner;
 
 --
+-- Name: VIEW source_day_v; Type: COMMENT; Schema: mart; Owner: sitevault_owner
+--
+
+COMMENT ON VIEW mart.source_day_v IS 'Sessions, visitors and bounces by day (UTC), channel and source; people only.';
+
+--
 -- Name: visitor_day_v; Type: VIEW; Schema: mart; Owner: sitevault_owner
 --
 
@@ -1307,6 +1457,12 @@ CREATE VIEW mart.visitor_day_v WITH (security_invoker='true', security_barrier='
   GROUP BY tenant_hk, session_day;
 
 ALTER VIEW mart.visitor_day_v OWNER TO sitevault_owner;
+
+--
+-- Name: VIEW visitor_day_v; Type: COMMENT; Schema: mart; Owner: sitevault_owner
+--
+
+COMMENT ON VIEW mart.visitor_day_v IS 'Sessions and visitors by day (UTC); people only.';
 
 --
 -- Name: ledger_d; Type: TABLE; Schema: ops; Owner: sitevault_owner
