@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from sitevault.tenancy.keys import digest
 
 _MUST_BE_ON = ("fsync", "full_page_writes", "synchronous_commit")
 _STOP_SECONDS = 20.0
+_STILL_SECONDS = 0.25
 
 
 class Holder(NamedTuple):
@@ -101,6 +103,14 @@ class House:
         if row is None:
             raise HarnessError(f"No row came of: {query}")
         return int(row[0])
+
+    def settled(self, query: str) -> int:
+        """The same once it stands still: who hung up on a request does not see it finish."""
+        last, now = -1, self.count(query)
+        while now != last:
+            time.sleep(_STILL_SECONDS)
+            last, now = now, self.count(query)
+        return now
 
 
 @contextmanager

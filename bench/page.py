@@ -18,6 +18,8 @@ REPETITION = """\
 Repeat it with `make bench`. To write this page: `python -m bench --json bench/results.json`, then
 `python -m bench --page bench/results.json`."""
 PAGE = Path(__file__).parent.parent / "docs" / "reference" / "benchmarks.md"
+QUIET_LOAD = 0.5
+"""Load average of the minute before, up to which a machine counts as ours alone."""
 NOT_MEASURED = (
     ("growth", "rate at 10 million events >= 0.85 x rate at 100 thousand"),
     ("memory over time", "flat over an hour"),
@@ -51,6 +53,9 @@ def _lines(run: Run) -> Iterator[str]:
     yield f"| load average before | {machine.load:.1f} |"
     yield ""
     yield REPETITION
+    if machine.load > QUIET_LOAD:
+        yield ""
+        yield "**Others were at work on this machine when this was measured: only the ratios mean something.**"
     yield ""
     yield "## Bars"
     yield ""

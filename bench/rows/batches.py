@@ -44,10 +44,10 @@ def measure(settings: Settings) -> Result:
         ready_rows = list(landing.rows(traffic.events(3, house.holders, ROWS)))
 
         def post() -> Figures:
-            before = house.count(_LANDED)
+            before = house.settled(_LANDED)
             with watch(house.admin, {"collector": collector.pid, "postgres": house.server_pid}) as cost:
                 outcome = posts.run(collector.url, settings.seconds)
-            stored = house.count(_LANDED) - before
+            stored = house.settled(_LANDED) - before
             answered = outcome.answered * BATCH
             if not answered <= stored <= answered + outcome.cut_off * BATCH:
                 raise HarnessError(f"{answered} events were answered 200, {stored} are stored.")

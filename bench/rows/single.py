@@ -33,10 +33,10 @@ def measure(settings: Settings) -> Result:
 
         def post(service: Service, stores: bool) -> Figures:
             nonlocal cut_off
-            before = house.count(_LANDED)
+            before = house.settled(_LANDED)
             with watch(house.admin, {"collector": service.pid, "postgres": house.server_pid}) as cost:
                 outcome = posts.run(service.url, settings.seconds)
-            landed = house.count(_LANDED) - before
+            landed = house.settled(_LANDED) - before
             _compare(landed, outcome.answered if stores else 0, outcome.cut_off if stores else 0)
             cut_off += landed - outcome.answered if stores else 0
             return {

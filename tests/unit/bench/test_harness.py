@@ -159,6 +159,9 @@ def test_the_page_says_what_is_missed_and_by_how_much() -> None:
     assert "| single: events/s | >= 8,000 | 6,000 | **missed** by 25% |" in text
     assert "| single: p99 ms | <= 50.0 | 20.0 | met |" in text
     assert "not measured yet" in text
+    assert "Others were at work" not in text
+    busy = msgspec.structs.replace(run, machine=msgspec.structs.replace(run.machine, load=3.0))
+    assert "Others were at work" in page.render(busy)
 
 
 @pytest.mark.skipif(not os.path.exists("bench/results.json"), reason="no results are recorded")
