@@ -44,7 +44,7 @@ def describe() -> Machine:
         cpu=_first("/proc/cpuinfo", "model name") or platform.machine(),
         cores=len(os.sched_getaffinity(0)),
         memory_gb=round(int((_first("/proc/meminfo", "MemTotal") or "0 kB").split()[0]) / 1024**2, 1),
-        kernel=f"{platform.system()} {platform.release()}",
+        kernel=f"{platform.system()} {platform.release().partition('-')[0]}",
         postgresql=version.split()[2],
         python=platform.python_version(),
         load=round(os.getloadavg()[0], 2),
