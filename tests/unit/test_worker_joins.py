@@ -1,4 +1,4 @@
-"""The worker bypasses row-level security, so each of its statements keeps tenants apart by itself: by its joins."""
+"""The worker bypasses row-level security, so each of its statements keeps tenants apart by its joins."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ _EXISTS = re.compile(r"EXISTS\s*\((?P<on>.*?)\)", re.DOTALL)
 _TENANTS = re.compile(r"\b(?:raw|staging|business|mart|ops|auth)\.\w+")
 _COMMENT = re.compile(r"--[^\n]*")
 
-# A manifest names several tenants; the rows it is joined to bring their own.
-_MANIFESTS = "raw.batch"
+# A manifest names several tenants, and the rows it is joined to bring their own; a load's own list names landed
+# events by their number, each of which is one tenant's.
+_BY_NUMBER = {"raw.batch": "batch_id", "pg_temp.loaded": "raw_event_id"}
 
 
 def loose_joins(text: str) -> list[str]:
@@ -26,7 +27,7 @@ def loose_joins(text: str) -> list[str]:
     joins = [
         f"{match['table']} ON {match['on'].strip()}"
         for match in _JOIN.finditer(text)
-        if "tenant_hk" not in match["on"] and match["table"] != _MANIFESTS
+        if "tenant_hk" not in match["on"] and _BY_NUMBER.get(match["table"], "tenant_hk") not in match["on"]
     ]
     asked = [
         match["on"].strip()
