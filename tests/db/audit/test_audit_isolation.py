@@ -109,7 +109,7 @@ def test_it_passes_while_events_land_and_a_worker_works(database: Database) -> N
 
     def keep_landing() -> None:
         number = 0
-        while not stop.is_set():
+        while not stop.wait(0.05):
             given.land(database, [given.row(one, given.page_view(number + n)) for n in range(50)])
             number += 50
 
