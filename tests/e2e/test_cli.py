@@ -335,6 +335,10 @@ def test_init_sets_up_a_database_of_yours_and_only_then_do_commands_work(fresh_s
         assert call(yours, "init", "--rotate").returncode == 2
         assert call(yours, "init", "--rotate", "--yes").returncode == 0
         assert json.loads(call(yours, "tenant", "list", "--json").stdout) == []
+        with psycopg.connect(fresh_server.superuser_conninfo()) as admin:
+            recorded = admin.execute("SELECT action FROM audit.entry ORDER BY seq").fetchall()
+        assert recorded == [("database.migrate",), *[("roles.provision",)] * 3]
+        assert json.loads(call(yours, "audit", "chain", "--json").stdout)["success"] is True
 
 
 def test_init_refuses_a_server_that_may_lose_what_it_commits(cli: Cli) -> None:

@@ -8,8 +8,9 @@ import click
 
 from sitevault.cli.session import Session, examples, json_option, table, yes_option
 from sitevault.db.connect import initialise
-from sitevault.db.migrate import migrate
+from sitevault.db.roles import Role
 from sitevault.errors import UsageError
+from sitevault.tenancy.audit_log import Action, record_for_the_house
 
 
 @click.command(
@@ -39,7 +40,10 @@ def init(session: Session, rotate: bool) -> None:
         session.confirm("Every service that runs now loses its connection. Rotate the passwords?")
     findings = initialise(session.config, rotate=rotate, notify=session.say) if external else []
     with session.bare_database() as database:
-        done = migrate(database, session.say)
+        done = session.migrate(database)
+        if external:
+            with database.connect(Role.MIGRATOR) as conn:
+                record_for_the_house(conn, Action.ROLES_PROVISION, {"passwords_renewed": rotate})
     data = {
         "success": True,
         "embedded": not external,

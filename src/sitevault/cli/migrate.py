@@ -6,7 +6,6 @@ import click
 
 from sitevault.cli.session import Session, examples, json_option, yes_option
 from sitevault.db.migrate import MigrationPlan, plan
-from sitevault.db.migrate import migrate as apply
 from sitevault.db.roles import Role
 
 
@@ -30,7 +29,7 @@ def migrate(session: Session, only_plan: bool) -> None:
         if session.config.database_url is not None:
             session.say(_plan_text(todo))
             session.confirm("Do this?")
-        done = apply(database, session.say)
+        done = session.migrate(database)
     session.answer(
         {
             "success": True,

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     # Imported where they are used: psycopg and msgspec would double the time `--help` takes.
     from sitevault.config import Config
     from sitevault.db.connect import Database
+    from sitevault.db.migrate import MigrationResult
+    from sitevault.tenancy.audit_log import Json
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -64,7 +66,7 @@ class Session:
                 raise
 
     def _require_schema(self, database: Database) -> None:
-        from sitevault.db.migrate import migrate, plan
+        from sitevault.db.migrate import plan
         from sitevault.db.roles import Role
 
         with database.connect(Role.MIGRATOR) as conn:
@@ -72,7 +74,7 @@ class Session:
         if todo.empty:
             return
         if self.config.database_url is None:
-            migrate(database, self.say)
+            self.migrate(database)
             return
         raise PreflightError(
             "The database has no Sitevault schema yet."
@@ -81,6 +83,19 @@ class Session:
             fix="See what would be done with `sitevault migrate --plan`, then do it.",
             command="sitevault migrate",
         )
+
+    def migrate(self, database: Database) -> MigrationResult:
+        """Bring the schema up to date, and record in the audit log that it was."""
+        from sitevault.db.migrate import migrate
+        from sitevault.db.roles import Role
+        from sitevault.tenancy.audit_log import Action, record_for_the_house
+
+        done = migrate(database, self.say)
+        if done.applied or done.objects_applied:
+            details: dict[str, Json] = {"applied": list(done.applied), "objects_applied": done.objects_applied}
+            with database.connect(Role.MIGRATOR) as conn:
+                record_for_the_house(conn, Action.DATABASE_MIGRATE, details)
+        return done
 
     def say(self, text: str) -> None:
         """Progress and remarks: to standard error, so that standard output holds the answer alone."""

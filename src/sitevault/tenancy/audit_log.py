@@ -44,6 +44,8 @@ class Action(StrEnum):
     SCHEMA_ADD = "schema.add"
     SCHEMA_RETIRE = "schema.retire"
     PERSONAL_READ = "personal.read"
+    DATABASE_MIGRATE = "database.migrate"
+    ROLES_PROVISION = "roles.provision"
 
 
 def record(conn: psycopg.Connection[Any], tenant_hk: bytes, action: Action, details: dict[str, Json]) -> None:
@@ -86,6 +88,12 @@ def record_personal_read(conn: psycopg.Connection[Any], tenant_hk: bytes, event_
     """That somebody is about to be shown an event's personal data; `conn` is sitevault_migrator's."""
     with administer(conn, tenant_hk):
         record(conn, tenant_hk, Action.PERSONAL_READ, {"event_id": event_id})
+
+
+def record_for_the_house(conn: psycopg.Connection[Any], action: Action, details: dict[str, Json]) -> None:
+    """Append what concerns every tenant, such as a migration; `conn` is sitevault_migrator's."""
+    with administer(conn, HOUSE):
+        record(conn, HOUSE, action, details)
 
 
 def entry_hash(previous: bytes, tenant_hk: bytes, seq: int, text: str) -> bytes:
