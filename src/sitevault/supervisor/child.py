@@ -110,14 +110,15 @@ class Child:
                 self._process.terminate()
 
     def last_words(self) -> str:
-        """The end of its log."""
+        """Its last error as told to a person, else the last line of its log."""
         try:
             with self.log.open("rb") as log:
                 log.seek(max(0, self.log.stat().st_size - _TAIL_BYTES))
                 lines = log.read().decode("utf-8", "replace").strip().splitlines()
         except OSError:
             return ""
-        return " ".join(lines[-3:])
+        errors = [place for place, line in enumerate(lines) if line.startswith("Error: ")]
+        return " ".join(lines[errors[-1] :] if errors else lines[-1:]).removeprefix("Error: ")
 
 
 class Tree:
