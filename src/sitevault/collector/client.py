@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import socket
-from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import NamedTuple, TypeAlias
 
 from sitevault.collector.request import Request
 from sitevault.config import Config
+from sitevault.db.wire import wire_address
 from sitevault.errors import ConfigurationError
 
 MAX_USER_AGENT_CHARACTERS = 1_024
@@ -21,9 +20,6 @@ Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
 
 _REFERER_ORIGIN = re.compile(r"https?://[^/?#@\s]+", re.IGNORECASE)
-# PostgreSQL's inet on the wire: family, prefix length, is it a cidr, address length, address.
-_INET4 = b"\x02\x20\x00\x04"
-_INET6 = b"\x03\x80\x00\x10"
 
 
 class Client(NamedTuple):
@@ -70,17 +66,6 @@ class ClientReader:
 
     def _is_trusted(self, address: Address | None) -> bool:
         return address is not None and any(address in network for network in self._trusted)
-
-
-@lru_cache(maxsize=4096)
-def wire_address(text: str) -> bytes | None:
-    """An IP address in PostgreSQL's binary form of inet; None for anything else."""
-    for family, head in ((socket.AF_INET, _INET4), (socket.AF_INET6, _INET6)):
-        try:
-            return head + socket.inet_pton(family, text)
-        except (OSError, ValueError):
-            continue
-    return None
 
 
 def _networks(texts: tuple[str, ...]) -> tuple[Network, ...]:

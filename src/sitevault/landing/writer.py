@@ -53,7 +53,7 @@ class LandingRow(NamedTuple):
     received_timestamp: int
     """See `wire_time`."""
     client_ip: bytes | None
-    """See `collector.client.wire_address`."""
+    """See `db.wire.wire_address`."""
     user_agent: str | None
     origin: str | None
     geo_hint: str | None

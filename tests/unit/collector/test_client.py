@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sitevault.collector.client import ClientReader, wire_address
+from sitevault.collector.client import ClientReader
 from sitevault.collector.request import Request
 from sitevault.config import Config
+from sitevault.db.wire import wire_address
 from sitevault.errors import ConfigurationError
 
 BEHIND_PROXY = Config(trusted_proxies=("10.0.0.0/8", "::1"), geo_header="X-Country")
