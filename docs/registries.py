@@ -80,7 +80,10 @@ def cli_page() -> str:
 
 def commands() -> Iterator[tuple[str, str]]:
     """(path, help) of every command and group, in the order of `sitevault --help`."""
-    yield from _walk(cli, Context(cli, info_name="sitevault", terminal_width=HELP_WIDTH))
+    # The names of the help option come from the settings: a command that has run keeps them, one that has not
+    # would show others.
+    names = cli.context_settings["help_option_names"]
+    yield from _walk(cli, Context(cli, info_name="sitevault", terminal_width=HELP_WIDTH, help_option_names=names))
 
 
 def _walk(command: Command, context: Context) -> Iterator[tuple[str, str]]:

@@ -22,6 +22,8 @@ from sitevault.reasons import Reason
 BATCH_EVENTS = 500
 BATCH_BYTES = 1_000_000
 GIVE_UP_SECONDS = 300.0
+NEVER_MET_SECONDS = 15.0
+"""How long a collector that has not answered once is tried: its address may be wrong."""
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 15.0
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
@@ -99,6 +101,7 @@ class Sender:
     memory: Memory | None = None
     batch_events: int = BATCH_EVENTS
     give_up_seconds: float = GIVE_UP_SECONDS
+    _met: bool = False
 
     def send(self, file: BinaryIO, form: Format) -> Progress:
         """Send every row that has no answer yet; one batch is in flight at a time, in the file's order.
@@ -157,12 +160,14 @@ class Sender:
             except CollectorUnreachableError as error:
                 why, wanted = error.message, None
             else:
+                self._met = True
                 if reply.status not in _TRANSIENT:
                     return reply
                 why, wanted = f"{reply.code}: {reply.message}", reply.retry_after
-            if time.monotonic() - began + pause > self.give_up_seconds:
+            patience = self.give_up_seconds if self._met else min(self.give_up_seconds, NEVER_MET_SECONDS)
+            if time.monotonic() - began + pause > patience:
                 raise SendStoppedError(
-                    f"{why} (for {self.give_up_seconds:.0f} s)",
+                    f"{why} (for {patience:.0f} s)",
                     fix="Send again later with the same command; what was accepted is not sent twice.",
                 )
             seconds = max(wanted or 0.0, pause * random.uniform(0.5, 1.0))  # noqa: S311 -- spreads the herd
