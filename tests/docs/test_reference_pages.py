@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,8 +51,13 @@ def commands(command: click.Command = cli, path: str = "sitevault") -> Iterator[
 
 
 def test_every_generated_file_is_current(generated: dict[Path, str]) -> None:
-    stale = [str(path) for path, made in generated.items() if (ROOT / path).read_text("utf-8") != made]
-    assert stale == [], "run `make generate`"
+    pages = [(str(path), (ROOT / path).read_text("utf-8"), made) for path, made in generated.items()]
+    stale = [
+        line
+        for path, now, made in pages
+        for line in difflib.unified_diff(now.splitlines(), made.splitlines(), path, lineterm="")
+    ]
+    assert not stale, "run `make generate`\n" + "\n".join(stale[:40])
 
 
 def test_every_command_is_documented_with_every_option() -> None:

@@ -50,7 +50,7 @@ def test_every_command_shown_exists(block: Block) -> None:
 def parse(words: list[str]) -> None:
     """As click does before it looks at values: names of commands and options, and how many arguments."""
     command: click.Command = cli
-    context = Context(cli, info_name="sitevault")
+    context = Context(cli, info_name="sitevault", **cli.context_settings)
     while isinstance(command, click.Group):
         found = command.get_command(context, words[0])
         assert found is not None, f"there is no command {words[0]}"

@@ -24,7 +24,7 @@ from sitevault.errors import Exit, SitevaultError, UsageError
 
 def named(name: str) -> click.Command:
     """The command of the registry with this name."""
-    found = cli.get_command(click.Context(cli), name)
+    found = cli.get_command(click.Context(cli, **cli.context_settings), name)
     assert found is not None
     return found
 
@@ -85,7 +85,7 @@ def example_calls(command: click.Command) -> Iterator[list[str]]:
 def test_every_command_explains_itself_with_examples_that_parse(name: str) -> None:
     for words, command in leaves(named(name), name):
         assert command.help, words
-        assert "Examples:" in command.get_help(click.Context(command)), words
+        assert "Examples:" in command.get_help(click.Context(command, **cli.context_settings)), words
         calls = list(example_calls(command))
         assert calls, words
         known = {option for parameter in command.params for option in parameter.opts}
