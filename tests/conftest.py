@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from psycopg import sql
 
-from homes import temporary_home
+from homes import sweep_abandoned_homes, temporary_home
 from sitevault.config import Config
 from sitevault.db import embedded
 from sitevault.db.connect import Database, connect, open_embedded
@@ -23,6 +23,10 @@ _numbers = itertools.count(1)
 # The whole suite, and every process it starts, runs on the PostgreSQL this names (default: the embedded 18).
 if os.environ.get("SITEVAULT_TEST_PG_BINDIR"):
     os.environ["SITEVAULT_PG_BINDIR"] = os.environ["SITEVAULT_TEST_PG_BINDIR"]
+
+
+def pytest_sessionstart() -> None:
+    sweep_abandoned_homes()
 
 
 @pytest.fixture(scope="session")

@@ -20,9 +20,11 @@ def temporary_home() -> Iterator[Path]:
     """A directory of our own that the server's user can enter, which pytest's tmp_path is not for root."""
     home = Path(tempfile.mkdtemp(prefix=_PREFIX))
     home.chmod(0o711)
-    # Held as long as this process lives: how a later run knows what a killed one has left behind.
-    in_use = os.open(home / "in-use", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    # Held as long as this process lives: how a later run knows what a killed one has left behind. Locked
+    # before it gets its name, so that nobody ever finds it free.
+    in_use = os.open(home / "in-use.new", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(in_use, fcntl.LOCK_EX)
+    (home / "in-use.new").rename(home / "in-use")
     try:
         yield home
     finally:

@@ -9,6 +9,7 @@ import pwd
 import shutil
 import stat
 import subprocess
+import tempfile
 from pathlib import Path
 
 import psycopg
@@ -125,12 +126,16 @@ def test_no_value_of_a_row_and_no_statement_reaches_the_log(home: Path) -> None:
     assert "person" not in log
 
 
-def test_a_home_with_a_very_long_path_works(home: Path) -> None:
+def test_a_home_with_a_very_long_path_works(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     long = home / ("a-rather-long-name-" * 8) / "home"
     with embedded.attach(long, durable=False) as server:
         assert len(str(server.socket_dir)) <= 100
         assert stat.S_IMODE(server.socket_dir.stat().st_mode) == 0o700
         assert query(server, "SELECT 1") == 1
+        # Whoever attaches may have another directory for temporary files than whoever started it.
+        monkeypatch.setattr(tempfile, "tempdir", str(home))
+        with embedded.attach(long, durable=False) as other:
+            assert other.socket_dir == server.socket_dir
     shutil.rmtree(server.socket_dir)
 
 

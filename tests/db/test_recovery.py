@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from lifecycle import attacher, eventually, gone, kill_all, processes, query
 
+import homes
 from sitevault.db import embedded, postmaster
 
 
@@ -76,6 +77,32 @@ def test_a_kill_in_the_middle_of_initdb_leaves_nothing_in_the_way(home: Path) ->
         assert not (home / "postgres" / "data").exists()
     with embedded.attach(home, durable=False) as server:
         assert query(server, "SELECT 1") == 1
+
+
+_ABANDONED = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from homes import temporary_home
+from sitevault.db import embedded
+with temporary_home() as home, embedded.attach(home, durable=False) as server:
+    print(home, server.pid, flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_what_a_killed_test_run_left_is_swept_away_by_the_next() -> None:
+    tests = str(Path(homes.__file__).parent)
+    run = subprocess.Popen(
+        [sys.executable, "-c", _ABANDONED, tests], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    home, pid = run.stdout.readline().split()  # type: ignore[union-attr]
+    homes.sweep_abandoned_homes()
+    assert not gone(int(pid))
+    run.kill()
+    run.communicate()
+    homes.sweep_abandoned_homes()
+    assert gone(int(pid))
+    assert not Path(home).exists()
 
 
 def test_ctrl_c_in_the_terminal_does_not_reach_the_server(home: Path) -> None:

@@ -40,10 +40,19 @@ class Cluster:
 
     @property
     def socket_directory(self) -> Path:
+        """Where a server started now would have its socket; a running one says itself where it is."""
         beside = self.root / "run"
         if len(os.fsencode(beside)) <= MAX_SOCKET_DIRECTORY_BYTES:
             return beside
-        return Path(tempfile.gettempdir()) / f"sitevault-{_digest(self.root)}"
+        return Path(tempfile.gettempdir()) / self._distant_name
+
+    def is_own_socket_directory(self, directory: str) -> bool:
+        """Whether a server with its socket there was started by us, perhaps by a process with another TMPDIR."""
+        return Path(directory) == self.root / "run" or Path(directory).name == self._distant_name
+
+    @property
+    def _distant_name(self) -> str:
+        return f"sitevault-{_digest(self.root)}"
 
     @property
     def superuser_password(self) -> str:

@@ -133,7 +133,7 @@ def _ensure_running(
 
 def _refuse_foreign(place: Cluster, found: PidFile) -> None:
     # The socket line is written a moment after the first lines, so an empty one says nothing yet.
-    if found.socket_directory not in ("", str(place.socket_directory)):
+    if found.socket_directory and not place.is_own_socket_directory(found.socket_directory):
         raise SitevaultError(
             f"{place.data} is held by a PostgreSQL that Sitevault did not start: process {found.pid}, "
             f"socket in {found.socket_directory}.",
