@@ -25,7 +25,9 @@ SIDES = {
 
 @pytest.mark.parametrize("row", SIDES)
 def test_a_row_is_measured_against_its_reference_and_nothing_is_left_behind(row: str, tmp_path: Path) -> None:
-    with temporary_home() as scratch:
+    with temporary_home() as home:
+        scratch = home / "scratch"
+        scratch.mkdir(mode=0o711)
         done = subprocess.run(
             [sys.executable, "-m", "bench", row, "--smoke", "--json", str(tmp_path / "results.json")],
             cwd=ROOT,
