@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import socket
 import subprocess
@@ -164,7 +163,6 @@ def test_the_page_says_what_is_missed_and_by_how_much() -> None:
     assert "Others were at work" in page.render(busy)
 
 
-@pytest.mark.skipif(not os.path.exists("bench/results.json"), reason="no results are recorded")
 def test_the_published_page_is_what_the_recorded_results_make() -> None:
     with open("bench/results.json", "rb") as results:
         run = msgspec.json.decode(results.read(), type=Run)
