@@ -202,10 +202,6 @@ DECLARE sitevault_probe NO SCROLL CURSOR FOR SELECT tenant_hk FROM auth.tenant_h
 -- What the cursor shows now.
 FETCH ALL FROM sitevault_probe;
 
--- name: leave_cursor
--- A cursor that outlives its transaction.
-DECLARE sitevault_left CURSOR WITH HOLD FOR SELECT tenant_hk FROM auth.tenant_h;
-
 -- name: speak
 -- A statement whose text holds a secret of its tenant.
 SELECT {literal}::text, pg_sleep(0);
