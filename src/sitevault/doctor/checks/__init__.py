@@ -1,0 +1,1 @@
+"""The checks, one per file; a check is a plain function over the snapshot."""

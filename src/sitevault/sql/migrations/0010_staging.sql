@@ -1,0 +1,2 @@
+-- Staging and the vault, with less to write per event.
+SELECT;

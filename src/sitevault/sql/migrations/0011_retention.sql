@@ -1,0 +1,2 @@
+-- What retention needs.
+SELECT;

@@ -1,0 +1,2 @@
+-- What replay needs.
+SELECT;

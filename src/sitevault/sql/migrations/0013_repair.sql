@@ -1,0 +1,2 @@
+-- What repair needs.
+SELECT;
