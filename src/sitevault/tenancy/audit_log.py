@@ -46,6 +46,8 @@ class Action(StrEnum):
     PERSONAL_READ = "personal.read"
     DATABASE_MIGRATE = "database.migrate"
     ROLES_PROVISION = "roles.provision"
+    REPAIR_APPLY = "repair.apply"
+    REPAIR_UNDO = "repair.undo"
 
 
 def record(conn: psycopg.Connection[Any], tenant_hk: bytes, action: Action, details: dict[str, Json]) -> None:
