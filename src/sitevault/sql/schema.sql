@@ -1569,6 +1569,72 @@ ALTER TABLE ops.object_set OWNER TO sitevault_owner;
 COMMENT ON TABLE ops.object_set IS 'Every time the declarative objects were applied; the latest row is in force.';
 
 --
+-- Name: repair; Type: TABLE; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE TABLE ops.repair (
+    repair_id text NOT NULL,
+    state text NOT NULL,
+    plan jsonb NOT NULL,
+    applied_at timestamp with time zone NOT NULL,
+    applied_by text NOT NULL,
+    undone_at timestamp with time zone,
+    undone_by text,
+    CONSTRAINT repair_state CHECK ((state = ANY (ARRAY['APPLIED'::text, 'UNDONE'::text])))
+);
+
+ALTER TABLE ops.repair OWNER TO sitevault_owner;
+
+--
+-- Name: TABLE repair; Type: COMMENT; Schema: ops; Owner: sitevault_owner
+--
+
+COMMENT ON TABLE ops.repair IS 'One row per plan that was carried out; repair_id is the digest of the plan.';
+
+--
+-- Name: repair_object; Type: TABLE; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE TABLE ops.repair_object (
+    repair_id text NOT NULL,
+    kind text NOT NULL,
+    identity text NOT NULL,
+    before text,
+    after text
+);
+
+ALTER TABLE ops.repair_object OWNER TO sitevault_owner;
+
+--
+-- Name: TABLE repair_object; Type: COMMENT; Schema: ops; Owner: sitevault_owner
+--
+
+COMMENT ON TABLE ops.repair_object IS 'Every object a repair changed, as the catalog described it before and after; NULL where it was not there.';
+
+--
+-- Name: repair_row; Type: TABLE; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE TABLE ops.repair_row (
+    tenant_hk bytea NOT NULL,
+    repair_id text NOT NULL,
+    place integer NOT NULL,
+    relation text NOT NULL,
+    before jsonb,
+    after jsonb
+);
+
+ALTER TABLE ONLY ops.repair_row FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ops.repair_row OWNER TO sitevault_owner;
+
+--
+-- Name: TABLE repair_row; Type: COMMENT; Schema: ops; Owner: sitevault_owner
+--
+
+COMMENT ON TABLE ops.repair_row IS 'Every row a repair changed, each column as text, before and after; of a row that changed tenant, one half with each.';
+
+--
 -- Name: batch; Type: TABLE; Schema: raw; Owner: sitevault_owner
 --
 
@@ -2148,6 +2214,27 @@ ALTER TABLE ONLY ops.migration
 
 ALTER TABLE ONLY ops.object_set
     ADD CONSTRAINT object_set_pk PRIMARY KEY (applied_at);
+
+--
+-- Name: repair_object repair_object_pk; Type: CONSTRAINT; Schema: ops; Owner: sitevault_owner
+--
+
+ALTER TABLE ONLY ops.repair_object
+    ADD CONSTRAINT repair_object_pk PRIMARY KEY (repair_id, kind, identity);
+
+--
+-- Name: repair repair_pk; Type: CONSTRAINT; Schema: ops; Owner: sitevault_owner
+--
+
+ALTER TABLE ONLY ops.repair
+    ADD CONSTRAINT repair_pk PRIMARY KEY (repair_id);
+
+--
+-- Name: repair_row repair_row_pk; Type: CONSTRAINT; Schema: ops; Owner: sitevault_owner
+--
+
+ALTER TABLE ONLY ops.repair_row
+    ADD CONSTRAINT repair_row_pk PRIMARY KEY (tenant_hk, repair_id, place);
 
 --
 -- Name: batch batch_pk; Type: CONSTRAINT; Schema: raw; Owner: sitevault_owner
@@ -3146,10 +3233,28 @@ ALTER TABLE ops.ledger_d ENABLE ROW LEVEL SECURITY;
 CREATE POLICY oversight ON ops.ledger_d FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
 
 --
+-- Name: repair_row oversight; Type: POLICY; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE POLICY oversight ON ops.repair_row FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+
+--
+-- Name: repair_row; Type: ROW SECURITY; Schema: ops; Owner: sitevault_owner
+--
+
+ALTER TABLE ops.repair_row ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: ledger_d tenant_access; Type: POLICY; Schema: ops; Owner: sitevault_owner
 --
 
 CREATE POLICY tenant_access ON ops.ledger_d TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+
+--
+-- Name: repair_row tenant_access; Type: POLICY; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_access ON ops.repair_row TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: ledger_d tenant_active; Type: POLICY; Schema: ops; Owner: sitevault_owner
@@ -3158,10 +3263,22 @@ CREATE POLICY tenant_access ON ops.ledger_d TO sitevault_owner, sitevault_reader
 CREATE POLICY tenant_active ON ops.ledger_d AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
 
 --
+-- Name: repair_row tenant_active; Type: POLICY; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON ops.repair_row AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
 -- Name: ledger_d tenant_boundary; Type: POLICY; Schema: ops; Owner: sitevault_owner
 --
 
 CREATE POLICY tenant_boundary ON ops.ledger_d AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+
+--
+-- Name: repair_row tenant_boundary; Type: POLICY; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_boundary ON ops.repair_row AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: batch; Type: ROW SECURITY; Schema: raw; Owner: sitevault_owner
@@ -3958,6 +4075,27 @@ GRANT SELECT ON TABLE ops.object_set TO sitevault_judge;
 GRANT SELECT ON TABLE ops.object_set TO sitevault_auditor;
 GRANT SELECT ON TABLE ops.object_set TO sitevault_migrator;
 GRANT SELECT ON TABLE ops.object_set TO sitevault_worker;
+
+--
+-- Name: TABLE repair; Type: ACL; Schema: ops; Owner: sitevault_owner
+--
+
+GRANT SELECT ON TABLE ops.repair TO sitevault_judge;
+GRANT SELECT ON TABLE ops.repair TO sitevault_auditor;
+
+--
+-- Name: TABLE repair_object; Type: ACL; Schema: ops; Owner: sitevault_owner
+--
+
+GRANT SELECT ON TABLE ops.repair_object TO sitevault_judge;
+GRANT SELECT ON TABLE ops.repair_object TO sitevault_auditor;
+
+--
+-- Name: TABLE repair_row; Type: ACL; Schema: ops; Owner: sitevault_owner
+--
+
+GRANT SELECT ON TABLE ops.repair_row TO sitevault_judge;
+GRANT SELECT ON TABLE ops.repair_row TO sitevault_auditor;
 
 --
 -- Name: TABLE batch; Type: ACL; Schema: raw; Owner: sitevault_owner
