@@ -7,6 +7,7 @@ import contextlib
 import gzip
 import json
 import socket
+import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -164,6 +165,51 @@ def test_a_declared_length_over_the_limit_is_answered_without_reading(collector:
     with socket.create_connection(("127.0.0.1", collector.port()), timeout=10) as connection:
         connection.sendall(head.encode())
         assert Reason.BODY_TOO_LARGE.value.encode() in connection.recv(65_536)
+
+
+def _head(path: str, *lines: str) -> bytes:
+    return "\r\n".join((f"POST {path} HTTP/1.1", "Host: x", *lines, "", "")).encode()
+
+
+def test_an_answer_before_the_body_ends_the_connection_and_says_so(collector: RunningCollector, tenant: Tenant):
+    key = f"X-Api-Key: {tenant.secret}"
+    expects = "Expect: 100-continue"
+    for head, reason in [
+        (_head(TRACK, key, "Content-Length: 99999999"), Reason.BODY_TOO_LARGE),
+        (_head(TRACK, key, expects, "Content-Length: 20001"), Reason.BODY_TOO_LARGE),
+        (_head(TRACK, "X-Api-Key: nonsense", expects, "Content-Length: 20"), Reason.AUTH_UNKNOWN_KEY),
+        (_head("/nowhere", expects, "Transfer-Encoding: chunked"), Reason.PATH_NOT_FOUND),
+        (_head(TRACK, "X-Api-Key: nonsense", "Content-Length: 20"), Reason.AUTH_UNKNOWN_KEY),
+    ]:
+        with socket.create_connection(("127.0.0.1", collector.port()), timeout=10) as connection:
+            connection.sendall(head)
+            said = connection.recv(65_536)
+            assert reason.value.encode() in said
+            assert b"\r\nconnection: close\r\n" in said.lower()
+            assert connection.recv(65_536) == b""
+
+
+def test_a_refusal_that_is_known_before_the_body_leaves_the_connection_usable(
+    collector: RunningCollector, tenant: Tenant
+):
+    key = f"X-Api-Key: {tenant.secret}"
+    nobody = "X-Api-Key: nonsense"
+    chunked = _head("/metrics", "Transfer-Encoding: chunked")
+    with socket.create_connection(("127.0.0.1", collector.port()), timeout=10) as connection:
+        for head, body, reason in [
+            (_head(TRACK, key, "Content-Length: 3000000"), b"x" * 3_000_000, Reason.BODY_TOO_LARGE),
+            (_head(TRACK, nobody, "Content-Length: 2"), b"{}", Reason.AUTH_UNKNOWN_KEY),
+            (_head(TRACK, key, "Content-Encoding: br", "Content-Length: 2"), b"{}", Reason.ENCODING_UNSUPPORTED),
+            (_head("/nowhere", "Content-Length: 2"), b"{}", Reason.PATH_NOT_FOUND),
+            (chunked, b"2\r\n{}\r\n0\r\n\r\n", Reason.METHOD_NOT_ALLOWED),
+            (_head(TRACK, key, "Content-Length: 2"), b"[]", Reason.EVENT_NOT_AN_OBJECT),
+        ]:
+            connection.sendall(head)
+            time.sleep(0.1)  # the refusal is known, the body is still on its way
+            connection.sendall(body)
+            said = connection.recv(65_536)
+            assert reason.value.encode() in said
+            assert b"connection: close" not in said.lower()
 
 
 def test_keys_that_open_nothing(collector: RunningCollector, tenant: Tenant, database: Database):

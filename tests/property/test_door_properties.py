@@ -152,6 +152,16 @@ def test_a_batch_is_its_events_in_order_or_one_reason(events: list[bytes], envel
         assert isinstance(entry, Reason) or door.check(entry, SMALL) is None
 
 
+@settings(max_examples=300, deadline=None)
+@given(found=st.lists(ordinary, min_size=1, max_size=5), envelope=envelopes, deep=st.integers(0, 5))
+def test_each_event_of_a_batch_is_judged_as_if_it_came_alone(found: list[Any], envelope: bytes, deep: int):
+    events = [json.dumps(one).encode() for one in found]
+    if deep < len(events):  # deeper than any decoder goes: the batch is read another way
+        events[deep] = b'{"a":' * 2_000 + events[deep] + b"}" * 2_000
+    outcome = track.read_batch(envelope % b",".join(events), CONFIG).entries
+    assert outcome == [door.check(event, CONFIG) or event for event in events]
+
+
 @settings(max_examples=200, deadline=None)
 @given(body=st.binary(max_size=200))
 def test_unpacking_never_does_more_than_refuse(body: bytes):

@@ -84,6 +84,11 @@ class Collector:
         if answer.reason is not None:
             self._metrics.refuse(answer.reason)
         headers = (*answer.headers, *cors.readable(request))
+        if request.unread:
+            await limits.drop_rest(request)
+        if request.unread:
+            # The server ends such a connection; a client that is not told sends its next request into the end.
+            headers = (*headers, (b"connection", b"close"))
         await send({"type": "http.response.start", "status": int(answer.status), "headers": headers})
         await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else answer.body})
 

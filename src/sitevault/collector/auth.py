@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import binascii
 from base64 import b64decode
-from typing import Any
 
 import msgspec
 
@@ -17,7 +16,7 @@ MAX_KEY_CHARACTERS = 256
 
 
 class _WithKey(msgspec.Struct, gc=False):
-    api_key: Any = None
+    api_key: str | None = None
 
 
 _decode_key = msgspec.json.Decoder(_WithKey).decode
@@ -61,10 +60,9 @@ def key_of(request: Request) -> str | None:
 def key_in_body(body: bytes) -> str | None:
     """The text under `api_key` at the top of a JSON object; None for anything else."""
     try:
-        key = _decode_key(body).api_key
+        return _decode_key(body).api_key
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return key if isinstance(key, str) else None
 
 
 def _authorized(value: bytes) -> str | None:

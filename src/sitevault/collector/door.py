@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from sitevault.collector.answers import RefusedError
 from sitevault.config import Config
 from sitevault.reasons import Reason
 
@@ -24,6 +25,9 @@ _TINY = re.compile(rb"[0-9][eE]-[0-9]{3}")
 # In valid JSON a backslash stands only in strings, so an odd run of them before u0000 is that character, even
 # where a later value of the same key hides it from the decoded event.
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_MARK = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
+_MOST_MARKS = 200_000
+"""Strings and brackets; a quarter of a microsecond each while nothing else is answered."""
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
 
@@ -60,6 +64,28 @@ def why_malformed(payload: bytes, error: Exception) -> Reason:
             # Where any type will do, a number is the only thing a decoder finds invalid.
             return Reason.JSON_NUMBER_OUT_OF_RANGE
     return Reason.JSON_LONE_SURROGATE if _only_surrogates_are_wrong(payload) else Reason.JSON_MALFORMED
+
+
+def cut_depths(body: bytes, deepest: int) -> bytes:
+    """A body without what is nested deeper than `deepest` levels, its brackets left where they were.
+
+    Raises RefusedError where looking for them would take too long.
+    """
+    if sum(body.count(mark) for mark in (b'"', b"[", b"{")) > _MOST_MARKS:
+        raise RefusedError(Reason.JSON_TOO_DEEP)
+    kept: list[bytes] = []
+    start = depth = 0
+    for mark in _MARK.finditer(body):
+        sign = mark[0]
+        if sign in (b"[", b"{"):
+            depth += 1
+            if depth == deepest + 1:
+                kept.append(body[start : mark.end()])
+        elif sign in (b"]", b"}"):
+            if depth == deepest + 1:
+                start = mark.start()
+            depth -= 1
+    return b"".join(kept) if depth > deepest else b"".join((*kept, body[start:]))
 
 
 def _only_surrogates_are_wrong(payload: bytes) -> bool:

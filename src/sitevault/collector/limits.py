@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from contextlib import suppress
 
 from sitevault.collector.answers import RefusedError
 from sitevault.collector.request import Request
@@ -11,6 +12,9 @@ from sitevault.reasons import Reason
 
 BODY_SECONDS = 30.0
 """How long a body may take to arrive: the server bounds only the time of the headers."""
+DROPPED_SECONDS = 2.0
+DROPPED_BYTES = 16 * 1024 * 1024
+"""What is still read of a body nobody wants, for the sake of its sender."""
 
 _GZIP = (b"gzip", b"x-gzip")
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
@@ -21,9 +25,7 @@ async def read_body(request: Request, limit: int) -> bytes:
     encoding = request.headers.get(b"content-encoding", b"").strip().lower()
     if encoding and encoding != b"identity" and encoding not in _GZIP:
         raise RefusedError(Reason.ENCODING_UNSUPPORTED)
-    declared = request.headers.get(b"content-length", b"")
-    # The server has checked that it is a number; isdigit keeps us right under any other.
-    if declared.isdigit() and (len(declared) > 18 or int(declared) > limit):
+    if _declares_more(request, limit):
         raise RefusedError(Reason.BODY_TOO_LARGE)
     try:
         async with asyncio.timeout(BODY_SECONDS):
@@ -40,13 +42,37 @@ async def _receive(request: Request, limit: int) -> bytes:
         message = await request.receive()
         if message["type"] != "http.request":
             raise RefusedError(Reason.BODY_INCOMPLETE)
+        request.unread = message.get("more_body", False)
         piece: bytes = message.get("body", b"")
         size += len(piece)
         if size > limit:
             raise RefusedError(Reason.BODY_TOO_LARGE)
-        if not message.get("more_body", False):
+        if not request.unread:
             return b"".join((*pieces, piece)) if pieces else piece
         pieces.append(piece)
+
+
+async def drop_rest(request: Request) -> None:
+    """Read on to the end of a body nobody wants, where that is near.
+
+    A connection closed upon unread data is reset by the system, and a reset may take the answer from a client
+    that still sends. Who waits to be told to send (Expect) is told no instead.
+    """
+    if b"expect" in request.headers or _declares_more(request, DROPPED_BYTES):
+        return
+    size = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DROPPED_SECONDS):
+            while request.unread and size <= DROPPED_BYTES:
+                message = await request.receive()
+                request.unread = message.get("more_body", False)
+                size += len(message.get("body", b""))
+
+
+def _declares_more(request: Request, limit: int) -> bool:
+    declared = request.headers.get(b"content-length", b"")
+    # The server has checked that it is a number; isdigit keeps us right under any other.
+    return declared.isdigit() and (len(declared) > 18 or int(declared) > limit)
 
 
 def gunzip(body: bytes, limit: int) -> bytes:

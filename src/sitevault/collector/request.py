@@ -18,7 +18,18 @@ _KEY_PREFIX = "/k/"
 class Request:
     """Path and key prefix apart, headers by lower-case name."""
 
-    __slots__ = ("grant", "headers", "method", "path", "path_key", "peer", "query", "raw_headers", "receive")
+    __slots__ = (
+        "grant",
+        "headers",
+        "method",
+        "path",
+        "path_key",
+        "peer",
+        "query",
+        "raw_headers",
+        "receive",
+        "unread",
+    )
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.method: str = scope["method"]
@@ -31,6 +42,8 @@ class Request:
         self.receive = receive
         self.grant: KeyGrant | None = None
         """Who sends this, once that is known."""
+        self.unread = b"transfer-encoding" in self.headers or self.headers.get(b"content-length", b"0") != b"0"
+        """Whether something of its body may still come."""
         if self.path.startswith(_KEY_PREFIX):
             self.path_key, _, rest = self.path[len(_KEY_PREFIX) :].partition("/")
             self.path = f"/{rest}"
