@@ -7,6 +7,8 @@ from typing import Any, NamedTuple, assert_never
 
 from psycopg import sql
 
+from sitevault.db.catalog import CatalogSnapshot, capture
+from sitevault.db.restore import way_back
 from sitevault.repair.ground import Ground, Image
 from sitevault.repair.model import RepairRefusedError, RowChange, RowInsert, Statement, Step
 
@@ -27,18 +29,23 @@ def carry_out(ground: Ground, steps: Sequence[Step]) -> list[RowDone]:
     return [done for place, step in enumerate(steps) for done in _do(ground, place, step)]
 
 
-def take_back(ground: Ground, steps: Sequence[Step], rows: Sequence[RowDone]) -> None:
-    """Undo every step, in reverse. Raises RepairRefusedError where a row is no longer as the repair left it."""
+def take_back(ground: Ground, steps: Sequence[Step], rows: Sequence[RowDone], before: CatalogSnapshot) -> None:
+    """Undo every step, in reverse, and make every object what it was.
+
+    Raises RepairRefusedError where a row is no longer as the repair left it, CannotRestoreError.
+    """
     of_step: dict[int, list[RowDone]] = {}
     for row in rows:
         of_step.setdefault(row.step, []).append(row)
     for place, step in reversed(list(enumerate(steps))):
-        if isinstance(step, Statement):
+        if isinstance(step, Statement) and step.back is not None:
             ground.within(step.tenant)
             ground.conn.execute(_as_written(step.back))
         for row in reversed(of_step.get(place, [])):
             _restore(ground, row)
     ground.within(None)
+    for statement in way_back(before, capture(ground.conn), ground.acting):
+        ground.conn.execute(_as_written(statement))
 
 
 def _do(ground: Ground, place: int, step: Step) -> Iterator[RowDone]:

@@ -55,6 +55,11 @@ class Ground:
         if self.house:
             self.conn.execute(SQL.within_tenant, {"tenant": tenant or ""})
 
+    @property
+    def acting(self) -> str:
+        """The role that acts, quoted."""
+        return sql.Identifier("sitevault_owner" if self.house else self.conn.info.user).as_string(self.conn)
+
     def one(self, statement: Any, parameters: Mapping[str, Any] | None = None) -> tuple[Any, ...] | None:
         return self.conn.cursor(row_factory=tuple_row).execute(statement, parameters).fetchone()
 

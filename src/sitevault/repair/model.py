@@ -41,10 +41,14 @@ class Touched(msgspec.Struct, frozen=True, order=True):
 
 
 class Statement(msgspec.Struct, frozen=True, tag="statement"):
-    """SQL that changes objects, or counts; `tenant` is the 64 hex digits of the tenant it works within."""
+    """SQL that changes objects, or counts; `tenant` is the 64 hex digits of the tenant it works within.
+
+    `back` undoes what a definition alone cannot bring back: a count, a new table. Everything else is brought
+    back from the catalog as it was before.
+    """
 
     sql: str
-    back: str
+    back: str | None = None
     tenant: str | None = None
 
 

@@ -111,9 +111,9 @@ def undo(ground: Ground, repair_id: str, actor: str) -> Done:
                     fix="Undoing would lose those changes: first bring back what the repair had made.",
                 )
             rows = record.rows(ground, plan)
-            execute.take_back(ground, plan.steps, rows)
-            after = capture(ground.conn)
-            wrong = [str(was.object) for was in objects if after.objects.get(was.object) != was.before]
+            before = _as_it_was(now, objects)
+            execute.take_back(ground, plan.steps, rows, before)
+            wrong = [str(change.object) for change in before.changes(capture(ground.conn))]
             if wrong:
                 raise RepairError(f"The way back did not lead back for: {', '.join(wrong)}. Nothing was changed.")
             record.undone(ground, plan, rows, actor)
@@ -122,11 +122,18 @@ def undo(ground: Ground, repair_id: str, actor: str) -> Done:
     return _patiently(attempt)
 
 
+def _as_it_was(now: CatalogSnapshot, repaired: Sequence[Change]) -> CatalogSnapshot:
+    """The catalog of now, with what the repair changed as it was before."""
+    before = {**now.objects, **{change.object: change.before for change in repaired if change.before is not None}}
+    gone = {change.object for change in repaired if change.before is None}
+    return CatalogSnapshot({name: definition for name, definition in before.items() if name not in gone})
+
+
 def _there_and_back(ground: Ground, plan: Plan, before: CatalogSnapshot) -> list[Change]:
     with _told_plainly():
         rows: list[RowDone] = execute.carry_out(ground, plan.steps)
         changes = list(before.changes(capture(ground.conn)))
-        execute.take_back(ground, plan.steps, rows)
+        execute.take_back(ground, plan.steps, rows, before)
     left = [str(change.object) for change in before.changes(capture(ground.conn))]
     if left:
         raise RepairError(f"The way back does not lead back for: {', '.join(left)}. Nothing was changed.")

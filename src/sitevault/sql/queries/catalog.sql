@@ -70,7 +70,8 @@ described AS (
         'column', r.oid, a.attnum, 'pg_catalog.pg_class'::regclass, r.identity || '.' || quote_ident(a.attname), NULL::oid,
         a.attacl,
         jsonb_build_object(
-            'place', row_number() OVER (PARTITION BY r.oid ORDER BY a.attnum),
+            'relation', r.identity, 'name', quote_ident(a.attname),
+            'of_view', CASE WHEN r.relkind IN ('v', 'm') THEN true END, 'place', row_number() OVER (PARTITION BY r.oid ORDER BY a.attnum),
             'type', format_type(a.atttypid, a.atttypmod), 'required', a.attnotnull, 'identity', a.attidentity,
             'generated', a.attgenerated, 'default', pg_get_expr(d.adbin, d.adrelid),
             'collation', CASE WHEN a.attcollation <> t.typcollation THEN a.attcollation::regcollation::text END,
@@ -86,7 +87,10 @@ described AS (
         'index', i.indexrelid, 0, 'pg_catalog.pg_class'::regclass, r.identity, NULL, NULL,
         jsonb_build_object(
             'on', i.indrelid::regclass::text, 'definition', pg_get_indexdef(i.indexrelid), 'valid', i.indisvalid,
-            'clustered', i.indisclustered, 'replica_identity', i.indisreplident, 'options', r.reloptions
+            'of_constraint', (
+                SELECT k.conname FROM pg_catalog.pg_constraint AS k
+                WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')
+            ), 'clustered', i.indisclustered, 'replica_identity', i.indisreplident, 'options', r.reloptions
         )
     FROM relations AS r
     INNER JOIN pg_catalog.pg_index AS i ON r.oid = i.indexrelid
@@ -94,7 +98,10 @@ described AS (
     SELECT
         'constraint', k.oid, 0, 'pg_catalog.pg_constraint'::regclass,
         coalesce(r.identity, k.contypid::regtype::text) || ' ' || quote_ident(k.conname), NULL, NULL,
-        jsonb_build_object('definition', pg_get_constraintdef(k.oid), 'valid', k.convalidated, 'inherited', k.coninhcount)
+        jsonb_build_object(
+            'relation', coalesce(r.identity, k.contypid::regtype::text), 'name', quote_ident(k.conname),
+            'definition', pg_get_constraintdef(k.oid), 'valid', k.convalidated, 'inherited', k.coninhcount
+        )
     FROM pg_catalog.pg_constraint AS k
     INNER JOIN spaces AS s ON k.connamespace = s.oid
     LEFT JOIN relations AS r ON k.conrelid = r.oid
@@ -106,7 +113,8 @@ described AS (
         format('%I.%I(%s)', s.nspname, p.proname, pg_get_function_identity_arguments(p.oid)), p.proowner,
         coalesce(p.proacl, acldefault('f', p.proowner)),
         jsonb_build_object(
-            'definition', CASE WHEN p.prokind <> 'a' THEN pg_get_functiondef(p.oid) ELSE to_jsonb(p)::text END
+            'definition', CASE WHEN p.prokind <> 'a' THEN pg_get_functiondef(p.oid) ELSE to_jsonb(p)::text END,
+            'arguments', pg_get_function_arguments(p.oid), 'result', pg_get_function_result(p.oid)
         )
     FROM pg_catalog.pg_proc AS p
     INNER JOIN spaces AS s ON p.pronamespace = s.oid
@@ -116,14 +124,20 @@ described AS (
     UNION ALL
     SELECT
         'trigger', t.oid, 0, 'pg_catalog.pg_trigger'::regclass, r.identity || ' ' || quote_ident(t.tgname), NULL, NULL,
-        jsonb_build_object('definition', pg_get_triggerdef(t.oid), 'enabled', t.tgenabled)
+        jsonb_build_object(
+            'relation', r.identity, 'name', quote_ident(t.tgname), 'definition', pg_get_triggerdef(t.oid),
+            'enabled', t.tgenabled
+        )
     FROM pg_catalog.pg_trigger AS t
     INNER JOIN relations AS r ON t.tgrelid = r.oid
     WHERE NOT t.tgisinternal
     UNION ALL
     SELECT
         'rule', w.oid, 0, 'pg_catalog.pg_rewrite'::regclass, r.identity || ' ' || quote_ident(w.rulename), NULL, NULL,
-        jsonb_build_object('definition', pg_get_ruledef(w.oid), 'enabled', w.ev_enabled)
+        jsonb_build_object(
+            'relation', r.identity, 'name', quote_ident(w.rulename), 'definition', pg_get_ruledef(w.oid),
+            'enabled', w.ev_enabled
+        )
     FROM pg_catalog.pg_rewrite AS w
     INNER JOIN relations AS r ON w.ev_class = r.oid
     WHERE w.rulename <> '_RETURN'
@@ -131,7 +145,7 @@ described AS (
     SELECT
         'policy', p.oid, 0, 'pg_catalog.pg_policy'::regclass, r.identity || ' ' || quote_ident(p.polname), NULL, NULL,
         jsonb_build_object(
-            'permissive', p.polpermissive, 'command', p.polcmd,
+            'relation', r.identity, 'name', quote_ident(p.polname), 'permissive', p.polpermissive, 'command', p.polcmd,
             'roles', ARRAY(SELECT CASE u.role WHEN 0 THEN 'public' ELSE u.role::regrole::text END
                 FROM unnest(p.polroles) AS u (role) ORDER BY 1),
             'using', pg_get_expr(p.polqual, p.polrelid), 'check', pg_get_expr(p.polwithcheck, p.polrelid)
@@ -176,12 +190,12 @@ SELECT
         'owner', o.owner::regrole::text,
         'comment', coalesce(col_description(o.oid, nullif(o.sub, 0)), obj_description(o.oid, o.class::text)),
         'privileges', (
-            SELECT jsonb_agg(one.grant_line ORDER BY one.grant_line)
+            SELECT jsonb_agg(one.granted ORDER BY one.granted)
             FROM (
-                SELECT format('%s to %s by %s%s', x.privilege_type,
-                    CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END,
-                    x.grantor::regrole::text, CASE WHEN x.is_grantable THEN ' with grant option' ELSE '' END
-                ) AS grant_line
+                SELECT jsonb_build_array(
+                    x.privilege_type, CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END,
+                    x.grantor::regrole::text, x.is_grantable
+                ) AS granted
                 FROM aclexplode(o.acl) AS x
             ) AS one
         )
