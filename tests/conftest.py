@@ -17,6 +17,7 @@ from sitevault.db.connect import Database, connect, open_embedded
 from sitevault.db.embedded import EmbeddedServer
 from sitevault.db.migrate import migrate
 from sitevault.db.roles import provision_roles
+from sitevault.demo import incident
 
 _numbers = itertools.count(1)
 
@@ -79,3 +80,12 @@ def new_database(server: EmbeddedServer, template: Database) -> Iterator[Callabl
 def database(new_database: Callable[[str], Database], template: Database) -> Database:
     """A migrated, empty database of this test's own."""
     return new_database(template.where["dbname"])
+
+
+@pytest.fixture
+def incident_database(new_database: Callable[[str], Database]) -> Database:
+    """The reproduced incident with every fault in it; all of it belongs to the administrator."""
+    database = new_database("template0")
+    with connect(database.admin_conninfo) as admin:
+        incident.build(admin)
+    return database

@@ -1,0 +1,12 @@
+-- Five events come through the door as it was. Each gets the oldest tenant; 4 and 5 are The ONE Spa's, as their
+-- key and their page's host show. Event 2's key confirms its tenant; for 1 and 3 nothing shows whose they are.
+SELECT raw.ingest_site_event(payload, CASE WHEN key_of <> '' THEN sha256(convert_to('key of ' || key_of, 'UTF8')) END, received)
+FROM (
+    VALUES
+        (1, '', timestamptz '2025-06-26 09:00:00+00', '{"event_type": "page_view", "page_url": "https://staging.tracker.example/", "timestamp": "2025-06-26T08:59:58Z", "event_data": {"session_id": "s-1001", "user_id": "u-1", "page_title": "Home", "referrer": "https://www.google.com/", "device_type": "desktop", "user_agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/127.0", "scroll_depth": 20}}'::jsonb),
+        (2, 'TEST_COMPANY_20250601', timestamptz '2025-06-26 09:05:00+00', '{"event_type": "page_view", "page_url": "https://staging.tracker.example/pricing", "timestamp": "2025-06-26T09:04:59Z", "event_data": {"session_id": "s-1001", "user_id": "u-1", "page_title": "Pricing", "device_type": "desktop", "user_agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/127.0", "scroll_depth": 65}}'::jsonb),
+        (3, '', timestamptz '2025-06-26 09:06:00+00', '{"event_type": "button_click", "page_url": "/pricing", "timestamp": "2025-06-26T09:05:58Z", "event_data": {"session_id": "s-1001", "user_id": "u-1", "element": "contact", "device_type": "desktop", "user_agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/127.0"}}'::jsonb),
+        (4, 'THE_ONE_SPA', timestamptz '2025-06-26 14:20:00+00', '{"event_type": "page_view", "page_url": "https://www.theonespa.example/treatments", "timestamp": "2025-06-26T14:19:57Z", "event_data": {"session_id": "s-2001", "user_id": "u-7", "page_title": "Treatments", "referrer": "https://www.theonespa.example/", "device_type": "mobile", "user_agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) Safari/604.1", "scroll_depth": 40}}'::jsonb),
+        (5, 'THE_ONE_SPA', timestamptz '2025-06-26 14:21:00+00', '{"event_type": "form_submit", "page_url": "https://www.theonespa.example/booking", "timestamp": "2025-06-26T14:20:59Z", "event_data": {"session_id": "s-2001", "user_id": "u-7", "page_title": "Booking", "form": "booking", "device_type": "mobile", "user_agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) Safari/604.1"}}'::jsonb)
+) AS listed (place, key_of, received, payload)
+ORDER BY place;
