@@ -135,3 +135,54 @@ WHERE repair_id = %(repair_id)s;
 -- name: in_force
 -- How many repairs are in force.
 SELECT count(*) FROM {repair} WHERE state = 'APPLIED';
+
+-- name: contradicted_events
+-- Landed events whose key is another tenant's, with everything that has to move with them. Each is judged by
+-- its key alone: the key's owner is the evidence.
+SELECT
+    encode(e.tenant_hk, 'hex') AS tenant,
+    encode(k.tenant_hk, 'hex') AS rightful,
+    e.raw_event_id,
+    e.batch_id,
+    e.event_id::text,
+    e.received_timestamp,
+    e.received_timestamp::text AS received_text,
+    e.payload::text AS payload,
+    b.state AS batch_state,
+    (b.received_timestamp AT TIME ZONE 'UTC')::date::text AS ledger_day,
+    d.status AS letter,
+    n.event_day::text AS event_day,
+    u.raw_event_id IS NOT NULL AS is_duplicate,
+    ARRAY(
+        SELECT jsonb_build_object('load_id', s.load_id::text, 'status', s.validation_status)
+        FROM staging.site_tracking_events_s AS s
+        WHERE s.tenant_hk = e.tenant_hk AND s.batch_id = e.batch_id AND s.raw_event_id = e.raw_event_id
+        ORDER BY s.load_id
+    ) AS staged
+FROM raw.landed_event AS e
+INNER JOIN auth.api_key_h AS k ON e.api_key_hk = k.api_key_hk AND e.tenant_hk <> k.tenant_hk
+LEFT JOIN raw.batch AS b ON e.batch_id = b.batch_id
+LEFT JOIN raw.dead_letter AS d ON e.tenant_hk = d.tenant_hk AND e.raw_event_id = d.raw_event_id
+LEFT JOIN business.site_event_nl AS n
+    ON e.tenant_hk = n.tenant_hk AND e.event_id = n.event_id AND e.raw_event_id = n.raw_event_id
+LEFT JOIN business.site_event_duplicate AS u ON e.tenant_hk = u.tenant_hk AND e.raw_event_id = u.raw_event_id
+WHERE e.received_timestamp >= %(since)s
+    AND NOT EXISTS (
+        SELECT FROM auth.api_key_h AS own WHERE own.api_key_hk = e.api_key_hk AND own.tenant_hk = e.tenant_hk
+    )
+ORDER BY e.raw_event_id
+LIMIT %(most)s;
+
+-- name: manifests
+-- What the manifests of these batches say of tenants.
+SELECT b.batch_id, ARRAY(SELECT encode(one, 'hex') FROM unnest(b.tenant_hks) AS one), b.tenant_events
+FROM raw.batch AS b
+WHERE b.batch_id = ANY(%(batch_ids)s);
+
+-- name: failed_events
+-- Events in ERROR: whose, which, and why.
+SELECT encode(d.tenant_hk, 'hex'), d.raw_event_id, d.reason_code
+FROM raw.dead_letter AS d
+WHERE d.status = 'ERROR'
+ORDER BY d.raw_event_id
+LIMIT %(most)s;
