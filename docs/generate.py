@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from docs import catalog, registries
+from docs import catalog, checks, registries
 from sitevault.config import Config
 from sitevault.db import binaries, embedded
 from sitevault.db.connect import Database, open_embedded
@@ -42,6 +42,7 @@ def render(database: Database) -> dict[Path, str]:
     found = catalog.read(database)
     made = {REFERENCE / name: make() for name, make in PAGES.items()}
     made |= {REFERENCE / name: make_from(found) for name, make_from in CATALOG_PAGES.items()}
+    made |= {REFERENCE / path: text for path, text in checks.check_pages().items()}
     made[SCHEMA] = dump(database)
     return made
 

@@ -21,6 +21,8 @@ from sitevault.config import Config
 from sitevault.config import load as load_config
 from sitevault.db.connect import Database
 from sitevault.db.roles import Role
+from sitevault.doctor.checks import CHECKS
+from sitevault.doctor.model import Check
 from sitevault.errors import Exit
 from sitevault.reasons import EXPLAINED, Reason
 from sitevault.staging.enrich.referrer import TABLE, Channel
@@ -208,6 +210,19 @@ def test_the_rights_on_the_page_are_those_the_server_grants(database: Database, 
         for name in re.findall(r"`([a-z_]+)`", objects):
             shown |= {(f"{schema.strip('`')}.{name}", word) for word in PRIVILEGES if word in whole.split(", ")}
     assert shown == granted
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
+def test_every_check_of_the_doctor_has_a_page_with_all_it_has_to_say(check: Check) -> None:
+    shown = " ".join(text(f"checks/{check.id}.md").split())
+    for said in (check.title, check.why, check.looks_at, check.mend):
+        assert said
+        assert " ".join(said.split()) in shown
+    assert f"(checks/{check.id}.md)" in text("checks.md")
+
+
+def test_no_page_is_left_of_a_check_that_is_gone() -> None:
+    assert {page.stem for page in (REFERENCE / "checks").glob("*.md")} == {check.id for check in CHECKS}
 
 
 def test_every_role_is_documented(database: Database) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sitevault import __version__
+from sitevault.audit import frame
 from sitevault.audit.catalog import CHECKS
 from sitevault.audit.model import Report, Verdict
 
-SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS = {Verdict.PROBLEM: "error", Verdict.UNKNOWN: "warning"}
 
 
@@ -16,25 +15,9 @@ def as_sarif(report: Report) -> dict[str, Any]:
     """A SARIF log with one run: a rule per check and probe, a result for each that is not ok."""
     rules = {check.id: check.title for check in CHECKS} | {probe.id: probe.tried for probe in report.probes}
     rules["provenance"] = "Every landed event is the tenant's whose key brought it"
-    return {
-        "$schema": SCHEMA,
-        "version": "2.1.0",
-        "runs": [
-            {
-                "tool": {
-                    "driver": {
-                        "name": "sitevault audit isolation",
-                        "version": __version__,
-                        "rules": [
-                            {"id": name, "shortDescription": {"text": rules[name]}} for name in sorted(rules)
-                        ],
-                    }
-                },
-                "invocations": [{"executionSuccessful": report.verdict is not Verdict.UNKNOWN}],
-                "results": [*_of_checks(report), *_of_probes(report), *_of_provenance(report)],
-            }
-        ],
-    }
+    results = [*_of_checks(report), *_of_probes(report), *_of_provenance(report)]
+    complete = report.verdict is not Verdict.UNKNOWN
+    return frame.log("sitevault audit isolation", rules, results, complete=complete)
 
 
 def _of_checks(report: Report) -> list[dict[str, Any]]:
@@ -76,9 +59,4 @@ def _of_provenance(report: Report) -> list[dict[str, Any]]:
 
 
 def _result(rule: str, verdict: Verdict, text: str, place: str) -> dict[str, Any]:
-    return {
-        "ruleId": rule,
-        "level": _LEVELS[verdict],
-        "message": {"text": text},
-        "locations": [{"logicalLocations": [{"fullyQualifiedName": place}]}],
-    }
+    return frame.result(rule, _LEVELS[verdict], text, place)

@@ -78,6 +78,8 @@ class Outcome:
     findings: tuple[Finding, ...] = ()
     nothing_is_fine: bool = False
     """There may rightly be nothing to look at (no PL/pgSQL function, no failed event)."""
+    notes: tuple[str, ...] = ()
+    """What was left out and why, or how it was chosen: said on request, changes no verdict."""
 
     @property
     def verdict(self) -> Verdict:

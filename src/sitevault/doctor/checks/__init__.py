@@ -1,1 +1,9 @@
-"""The checks, one per file; a check is a plain function over the snapshot."""
+"""The checks, one per file, in rooms; a check is a plain function over the snapshot."""
+
+from __future__ import annotations
+
+from sitevault.doctor.checks import catalog
+from sitevault.doctor.model import Check
+
+CHECKS: tuple[Check, ...] = (*catalog.CHECKS,)
+"""In the order in which they are shown: what is stuck first, then why."""

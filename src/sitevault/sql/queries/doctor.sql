@@ -1,0 +1,335 @@
+-- What the doctor reads, all in one read-only transaction; see sitevault.doctor.snapshot. Every catalog query is
+-- one set-based statement, whatever the number of objects.
+
+-- name: begin_snapshot
+-- Every part is of one moment, and nothing can be written.
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
+
+-- name: limits
+-- A statement may take so long; nobody is kept waiting by us, and names are deparsed with their schemas.
+SELECT
+    set_config('statement_timeout', %(milliseconds)s, true),
+    set_config('lock_timeout', '2s', true),
+    set_config('search_path', '', true),
+    set_config('timezone', 'UTC', true);
+
+-- name: server
+-- The server, its clock, who is connected, and the settings that checks look at.
+SELECT
+    current_setting('server_version_num')::integer AS version,
+    current_database()::text AS database,
+    current_user::text AS "user",
+    (SELECT r.rolsuper FROM pg_catalog.pg_roles AS r WHERE r.rolname = current_user) AS is_superuser,
+    pg_catalog.pg_is_in_recovery() AS in_recovery,
+    pg_catalog.clock_timestamp() AS now,
+    pg_catalog.pg_postmaster_start_time() AS started,
+    (
+        SELECT pg_catalog.jsonb_object_agg(s.name, s.setting)
+        FROM pg_catalog.pg_settings AS s
+        WHERE s.name IN (
+            'autovacuum', 'autovacuum_freeze_max_age', 'autovacuum_multixact_freeze_max_age', 'fsync', 'full_page_writes',
+            'synchronous_commit', 'track_counts', 'track_activities', 'max_connections', 'session_replication_role'
+        )
+    ) AS settings,
+    coalesce((SELECT array_agg(e.extname::text ORDER BY e.extname) FROM pg_catalog.pg_extension AS e), '{}')
+        AS extensions,
+    pg_catalog.age(d.datfrozenxid) AS transaction_age,
+    pg_catalog.mxid_age(d.datminmxid) AS multixact_age
+FROM pg_catalog.pg_database AS d
+WHERE d.datname = current_database();
+
+-- name: sees_all_sessions
+-- Whether this role is shown what the sessions of others do.
+SELECT pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE');
+
+-- name: sessions
+-- Everybody in this database but us: how long, in which state, waiting for whom. Never what is asked.
+SELECT
+    a.pid,
+    a.application_name AS application,
+    a.usename::text AS "user",
+    a.backend_type AS kind,
+    a.state,
+    extract(EPOCH FROM pg_catalog.clock_timestamp() - a.xact_start)::float8 AS transaction_seconds,
+    extract(EPOCH FROM pg_catalog.clock_timestamp() - a.state_change)::float8 AS state_seconds,
+    CASE WHEN a.wait_event_type = 'Lock' THEN pg_catalog.pg_blocking_pids(a.pid) ELSE '{}' END AS waits_for,
+    false AS prepared
+FROM pg_catalog.pg_stat_activity AS a
+WHERE a.datname = current_database() AND a.pid <> pg_catalog.pg_backend_pid()
+UNION ALL
+SELECT
+    0, x.gid, x.owner::text, 'prepared transaction', 'prepared',
+    extract(EPOCH FROM pg_catalog.clock_timestamp() - x.prepared)::float8,
+    extract(EPOCH FROM pg_catalog.clock_timestamp() - x.prepared)::float8,
+    '{}', true
+FROM pg_catalog.pg_prepared_xacts AS x
+WHERE x.database = current_database();
+
+-- name: relations
+-- Every table, partition, view and sequence that is not the system's own or an extension's.
+SELECT
+    c.oid::bigint AS oid,
+    n.nspname::text AS schema,
+    c.relname::text AS name,
+    c.relkind::text AS kind,
+    pg_catalog.pg_get_userbyid(c.relowner)::text AS owner,
+    c.relispartition AS is_partition,
+    parent.oid::regclass::text AS parent,
+    pg_catalog.pg_get_expr(c.relpartbound, c.oid) AS bound,
+    c.reltuples::float8 AS rows,
+    CASE WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_relation_size(c.oid) ELSE 0 END AS bytes,
+    CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid) END AS definition,
+    c.relacl::text [] AS acl
+FROM pg_catalog.pg_class AS c
+INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_inherits AS i ON i.inhrelid = c.oid AND c.relispartition
+LEFT JOIN pg_catalog.pg_class AS parent ON parent.oid = i.inhparent
+WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+    AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+    AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_depend AS d
+        WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
+    )
+ORDER BY n.nspname, c.relname;
+
+-- name: columns
+-- Every column of a table or view, with its type and default as the server deparses them.
+SELECT
+    n.nspname::text AS schema,
+    c.relname::text AS relation,
+    a.attname::text AS name,
+    a.attnum::integer AS position,
+    pg_catalog.format_type(a.atttypid, a.atttypmod) AS type,
+    a.attnotnull AS not_null,
+    pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS default,
+    a.attgenerated::text AS generated
+FROM pg_catalog.pg_attribute AS a
+INNER JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid
+INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+    AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY n.nspname, c.relname, a.attnum;
+
+-- name: constraints
+-- Every constraint of a table; before PostgreSQL 18 each is enforced.
+SELECT
+    k.oid::bigint AS oid,
+    n.nspname::text AS schema,
+    c.relname::text AS relation,
+    k.conname::text AS name,
+    k.contype::text AS kind,
+    coalesce((
+        SELECT array_agg(a.attname::text ORDER BY listed.place)
+        FROM unnest(k.conkey) WITH ORDINALITY AS listed (attnum, place)
+        INNER JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = listed.attnum
+    ), '{}') AS columns,
+    pg_catalog.pg_get_constraintdef(k.oid) AS definition,
+    k.convalidated AS validated,
+    coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true) AS enforced,
+    k.conparentid <> 0 OR (k.coninhcount > 0 AND NOT k.conislocal) AS is_inherited,
+    CASE WHEN k.confrelid <> 0 THEN k.confrelid::regclass::text END AS foreign_relation,
+    coalesce((
+        SELECT array_agg(a.attname::text ORDER BY listed.place)
+        FROM unnest(k.confkey) WITH ORDINALITY AS listed (attnum, place)
+        INNER JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.confrelid AND a.attnum = listed.attnum
+    ), '{}') AS foreign_columns
+FROM pg_catalog.pg_constraint AS k
+INNER JOIN pg_catalog.pg_class AS c ON c.oid = k.conrelid
+INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+ORDER BY n.nspname, c.relname, k.conname;
+
+-- name: indexes
+-- Every index with its validity and its use since the statistics were last reset.
+SELECT
+    i.oid::bigint AS oid,
+    n.nspname::text AS schema,
+    c.relname::text AS relation,
+    i.relname::text AS name,
+    m.amname::text AS method,
+    (
+        SELECT array_agg(coalesce(a.attname::text, '') ORDER BY listed.place)
+        FROM unnest(x.indkey::smallint []) WITH ORDINALITY AS listed (attnum, place)
+        LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = listed.attnum
+        WHERE listed.place <= x.indnkeyatts
+    ) AS columns,
+    pg_catalog.pg_get_indexdef(i.oid) AS definition,
+    x.indisunique AS "unique",
+    x.indisprimary AS "primary",
+    x.indisvalid AS valid,
+    x.indisready AS ready,
+    x.indislive AS live,
+    pg_catalog.pg_get_expr(x.indpred, x.indrelid) AS predicate,
+    i.relispartition AS is_partition,
+    k.conname::text AS "constraint",
+    coalesce(pg_catalog.pg_stat_get_numscans(i.oid), 0) AS scans,
+    CASE WHEN i.relkind = 'i' THEN pg_catalog.pg_relation_size(i.oid) ELSE 0 END AS bytes
+FROM pg_catalog.pg_index AS x
+INNER JOIN pg_catalog.pg_class AS c ON c.oid = x.indrelid
+INNER JOIN pg_catalog.pg_class AS i ON i.oid = x.indexrelid
+INNER JOIN pg_catalog.pg_am AS m ON m.oid = i.relam
+INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_constraint AS k
+    ON k.conindid = x.indexrelid AND k.conrelid = c.oid AND k.contype IN ('p', 'u', 'x')
+WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+ORDER BY n.nspname, c.relname, i.relname;
+
+-- name: functions
+-- Every function and procedure that is not the system's own or an extension's, with its source.
+SELECT
+    p.oid::bigint AS oid,
+    n.nspname::text AS schema,
+    p.proname::text AS name,
+    pg_catalog.pg_get_function_identity_arguments(p.oid) AS arguments,
+    pg_catalog.pg_get_function_result(p.oid) AS returns,
+    p.prokind::text AS kind,
+    l.lanname::text AS language,
+    p.prosrc AS source,
+    CASE WHEN p.prokind <> 'a' THEN pg_catalog.pg_get_functiondef(p.oid) END AS definition,
+    p.prosecdef AS definer,
+    coalesce(p.proconfig, '{}') AS settings,
+    pg_catalog.pg_get_userbyid(p.proowner)::text AS owner,
+    p.provolatile::text AS volatility,
+    coalesce((
+        SELECT array_agg(DISTINCT tn.nspname || '.' || tc.relname)
+        FROM pg_catalog.pg_trigger AS t
+        INNER JOIN pg_catalog.pg_class AS tc ON tc.oid = t.tgrelid
+        INNER JOIN pg_catalog.pg_namespace AS tn ON tn.oid = tc.relnamespace
+        WHERE t.tgfoid = p.oid AND NOT t.tgisinternal
+    ), '{}') AS trigger_tables,
+    p.proacl::text [] AS acl
+FROM pg_catalog.pg_proc AS p
+INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+INNER JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang
+WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+    AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_depend AS d
+        WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+    )
+ORDER BY n.nspname, p.proname, arguments;
+
+-- name: triggers
+-- Every trigger somebody made, and whether it fires.
+SELECT
+    n.nspname::text AS schema,
+    c.relname::text AS relation,
+    t.tgname::text AS name,
+    t.tgfoid::bigint AS function_oid,
+    t.tgfoid::regprocedure::text AS function,
+    t.tgenabled::text AS enabled,
+    pg_catalog.pg_get_triggerdef(t.oid) AS definition
+FROM pg_catalog.pg_trigger AS t
+INNER JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE NOT t.tgisinternal AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+ORDER BY n.nspname, c.relname, t.tgname;
+
+-- name: sequences
+-- Every sequence: its limits, and how far it is where this role may see that.
+SELECT
+    n.nspname::text AS schema,
+    c.relname::text AS name,
+    pg_catalog.format_type(s.seqtypid, NULL) AS type,
+    CASE
+        WHEN has_sequence_privilege(c.oid, 'SELECT, USAGE') THEN pg_catalog.pg_sequence_last_value(c.oid)
+    END AS last_value,
+    s.seqmin AS min_value,
+    s.seqmax AS max_value,
+    s.seqincrement AS increment,
+    s.seqcycle AS cycle,
+    owner.name AS owned_by,
+    has_sequence_privilege(c.oid, 'SELECT, USAGE') AS readable
+FROM pg_catalog.pg_sequence AS s
+INNER JOIN pg_catalog.pg_class AS c ON c.oid = s.seqrelid
+INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+LEFT JOIN LATERAL (
+    SELECT d.refobjid::regclass::text || '.' || a.attname AS name
+    FROM pg_catalog.pg_depend AS d
+    INNER JOIN pg_catalog.pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+    WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i')
+    LIMIT 1
+) AS owner ON true
+WHERE n.nspname !~ '^pg_'
+ORDER BY n.nspname, c.relname;
+
+-- name: table_use
+-- Sizes, dead rows, vacuums and transaction ages of everything that holds rows.
+SELECT
+    n.nspname::text AS schema,
+    c.relname::text AS name,
+    coalesce(s.n_live_tup, 0) AS live,
+    coalesce(s.n_dead_tup, 0) AS dead,
+    pg_catalog.pg_relation_size(c.oid) AS bytes,
+    coalesce(s.seq_scan, 0) AS sequential_scans,
+    coalesce(s.idx_scan, 0) AS index_scans,
+    greatest(s.last_vacuum, s.last_autovacuum) AS last_vacuum,
+    greatest(s.last_analyze, s.last_autoanalyze) AS last_analyze,
+    pg_catalog.age(c.relfrozenxid) AS transaction_age,
+    current_setting('autovacuum_freeze_max_age')::integer AS freeze_max_age
+FROM pg_catalog.pg_class AS c
+INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_stat_user_tables AS s ON s.relid = c.oid
+WHERE c.relkind IN ('r', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+ORDER BY n.nspname, c.relname;
+
+-- name: tenants
+-- Each tenant's hash key and id, or its key again where the hub has no column for an id.
+SELECT t.tenant_hk, coalesce(to_jsonb(t) ->> 'tenant_bk', encode(t.tenant_hk, 'hex')) AS name
+FROM auth.tenant_h AS t;
+
+-- name: events_size
+-- How large the table of payloads is, with its partitions.
+SELECT coalesce(
+    (SELECT sum(pg_catalog.pg_relation_size(p.relid))::bigint FROM pg_catalog.pg_partition_tree({name}::regclass) AS p),
+    pg_catalog.pg_relation_size({name}::regclass)
+);
+
+-- name: newest_of_few
+-- The newest events of a table that is small enough to be read whole.
+SELECT
+    {id}::text AS id, {tenant}::bytea AS tenant_hk, {received}::timestamptz AS received, {status}::text AS status,
+    {api_key}::text AS api_key, {origin}::text AS origin, {payload}::text AS payload
+FROM {table}
+WHERE %(since)s::timestamptz IS NULL OR {received} >= %(since)s::timestamptz
+ORDER BY {received} DESC
+LIMIT %(most)s;
+
+-- name: newest_by_index
+-- The newest events of a large table, from the end of an index.
+SELECT
+    {id}::text AS id, {tenant}::bytea AS tenant_hk, {received}::timestamptz AS received, {status}::text AS status,
+    {api_key}::text AS api_key, {origin}::text AS origin, {payload}::text AS payload
+FROM {table}
+ORDER BY {order} DESC
+LIMIT %(most)s;
+
+-- name: strides
+-- A few events from each of many places of a large table, by index.
+SELECT found.*
+FROM unnest(%(starts)s::bigint []) AS start (at)
+CROSS JOIN LATERAL (
+    SELECT
+        {id}::text AS id, {tenant}::bytea AS tenant_hk, {received}::timestamptz AS received, {status}::text AS status,
+        {api_key}::text AS api_key, {origin}::text AS origin, {payload}::text AS payload
+    FROM {table}
+    WHERE {order} >= start.at
+    ORDER BY {order}
+    LIMIT %(each)s
+) AS found;
+
+-- name: some_blocks
+-- Events of random blocks, where no index leads to the newest.
+SELECT
+    {id}::text AS id, {tenant}::bytea AS tenant_hk, {received}::timestamptz AS received, {status}::text AS status,
+    {api_key}::text AS api_key, {origin}::text AS origin, {payload}::text AS payload
+FROM {table} TABLESAMPLE SYSTEM (%(percent)s)
+LIMIT %(most)s;
+
+-- name: order_range
+-- The ends of the index that grows with time.
+SELECT min({order}), max({order}) FROM {table};
+
+-- name: received_at
+-- When the first event at or after a place of the index was received.
+SELECT {received}::timestamptz FROM {table} WHERE {order} >= %(at)s ORDER BY {order} LIMIT 1;
