@@ -82,6 +82,26 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         int, Meta(ge=1, description="A PENDING event older than this is an alarm in `sitevault status`.")
     ] = 60
 
+    retention_raw_days: Annotated[
+        int,
+        Meta(
+            ge=0, le=36_500, description="Full days landing is kept, then its partitions are dropped; 0: for ever."
+        ),
+    ] = 0
+    retention_staging_days: Annotated[
+        int,
+        Meta(ge=0, le=36_500, description="Full days staging is kept; 0: for ever. Not shorter than landing."),
+    ] = 0
+    retention_vault_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=36_500,
+            description="Full days events stay in the vault, by their own day; 0: for ever. More than those of "
+            "staging and `late_days` together. Hubs, links, satellites and marts stay.",
+        ),
+    ] = 0
+
 
 def load(path: Path | None = None, environ: dict[str, str] | None = None) -> Config:
     """Read the settings; a misspelt name or a value out of range is refused by name.
@@ -128,6 +148,23 @@ def problems(config: Config) -> list[str]:
         found.append("max_event_bytes: larger than max_body_bytes, so it can never be reached.")
     if config.max_body_bytes > config.max_queue_bytes:
         found.append("max_body_bytes: larger than max_queue_bytes, so the largest body never finds room.")
+    return found + retention_problems(config)
+
+
+def retention_problems(config: Config) -> list[str]:
+    """What is made of an event is kept longer than what it is made of: else its trace would end in nothing."""
+    found = []
+    raw, staging, vault = (
+        days or None
+        for days in (config.retention_raw_days, config.retention_staging_days, config.retention_vault_days)
+    )
+    if staging and (raw is None or staging < raw):
+        found.append("retention_staging_days: shorter than retention_raw_days, whose events it explains.")
+    if vault and (staging is None or vault <= staging + config.late_days):
+        found.append(
+            "retention_vault_days: must be more than retention_staging_days + late_days, or an event that comes "
+            "late would be gone from the vault before it is from landing."
+        )
     return found
 
 

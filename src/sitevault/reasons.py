@@ -46,6 +46,7 @@ class Reason(StrEnum):
     ORIGIN_NOT_ALLOWED = "collect.origin_not_allowed"
     KEY_CANNOT_READ = "collect.key_cannot_read"
     EVENT_NOT_FOUND = "collect.event_not_found"
+    EVENT_REMOVED = "collect.event_removed"
     PATH_NOT_FOUND = "collect.path_not_found"
     METHOD_NOT_ALLOWED = "collect.method_not_allowed"
     RATE_LIMITED = "collect.rate_limited"
@@ -128,6 +129,11 @@ EXPLAINED: dict[Reason, Explained] = {
     Reason.ORIGIN_NOT_ALLOWED: Explained(_E, "The page's origin is not on the public key's list.", 403),
     Reason.KEY_CANNOT_READ: Explained(_E, "Public keys write; reading takes a secret key.", 403),
     Reason.EVENT_NOT_FOUND: Explained(_E, "This tenant has no event with this id.", 404),
+    Reason.EVENT_REMOVED: Explained(
+        _E,
+        "This tenant has no event with this id; it may be among the landings that retention removed.",
+        404,
+    ),
     Reason.PATH_NOT_FOUND: Explained(_E, "There is nothing at this path.", 404),
     Reason.METHOD_NOT_ALLOWED: Explained(_E, "The path exists, but not for this method.", 405),
     Reason.RATE_LIMITED: Explained(_E, "The key sent more events than its rate allows; see Retry-After.", 429),

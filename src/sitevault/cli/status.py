@@ -63,6 +63,8 @@ def report(health: Health) -> Iterator[str]:
         yield ""
         yield "RECOUNT  every event counted where it is"
         yield ledger_table(health.recount.counted)
+        if removed := health.recount.removed:
+            yield f"{removed} of the landed were removed by retention: as it counted them then, not recounted now."
     yield ""
     yield from _facts(health)
     yield ""

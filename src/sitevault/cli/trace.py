@@ -75,9 +75,10 @@ def describe(journey: Journey) -> Iterator[str]:
 
 def _copy(copy: Copy, which: str) -> Iterator[str]:
     yield f"  received  {_at(copy.received_at)}  raw event {copy.raw_event_id}{which}: {copy.fate}"
-    yield f"            key {copy.key_id} ({copy.key_label or 'no label'}), {copy.protocol}" + (
-        f", from {copy.origin}" if copy.origin else ""
-    )
+    if copy.key_id is not None:
+        yield f"            key {copy.key_id} ({copy.key_label or 'no label'}), {copy.protocol}" + (
+            f", from {copy.origin}" if copy.origin else ""
+        )
     yield from (
         f"            {name:<12}{value}"
         for name, value in (
@@ -93,7 +94,7 @@ def _copy(copy: Copy, which: str) -> Iterator[str]:
     for staged in copy.staged:
         yield from _staged(staged)
         if staged.loaded_at is not None:
-            took = (staged.loaded_at - copy.received_at).total_seconds()
+            took = (staged.loaded_at - (copy.received_at or staged.at)).total_seconds()
             yield (
                 f"  loaded    {_at(staged.loaded_at)}  load {staged.load_id}{_by(staged.worker)}, "
                 f"{took:.3f} s after it was received"

@@ -214,7 +214,9 @@ class Collector:
             raise RefusedError(Reason.EVENT_ID_INVALID) from None
         receipts = await self._receipts.of_event(grant.tenant_hk, event_id)
         if not receipts:
-            raise RefusedError(Reason.EVENT_NOT_FOUND)
+            late_days = self._config.late_days
+            gone = await self._receipts.may_be_removed(grant.tenant_hk, event_id, late_days)
+            raise RefusedError(Reason.EVENT_REMOVED if gone else Reason.EVENT_NOT_FOUND)
         return answers.success({"event_id": event_id, "receipts": receipts})
 
     async def _status(self, request: Request) -> Answer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from sitevault.collector.answers import RefusedError
 from sitevault.db import queries
 from sitevault.db.connect import Database
 from sitevault.db.roles import Role
+from sitevault.landing.identity import AHEAD, event_day
 from sitevault.landing.writer import Landed
 from sitevault.reasons import Reason
 from sitevault.tenancy.context import tenant_context_async
@@ -65,8 +66,22 @@ class ReceiptReader:
 
     async def of_event(self, tenant_hk: bytes, event_id: UUID) -> list[dict[str, Any]]:
         """A receipt for each time this tenant's event landed, oldest first; empty where it never did."""
-        rows = await self._read(tenant_hk, _SQL.receipts_of_event, {"event_id": event_id, "most": MOST_LANDINGS})
+        when = _when(event_id)
+        if when is None:
+            return []
+        parameters = {"event_id": event_id, "most": MOST_LANDINGS, **when}
+        rows = await self._read(tenant_hk, _SQL.receipts_of_event, parameters)
+        if not rows:
+            rows = await self._read(tenant_hk, _SQL.receipts_of_removed, parameters)
         return [receipt(row) for row in rows]
+
+    async def may_be_removed(self, tenant_hk: bytes, event_id: UUID, late_days: int) -> bool:
+        """Whether an event of this id could have been among the landings that retention removed."""
+        when = _when(event_id)
+        if when is None:
+            return False
+        (row,) = await self._read(tenant_hk, _SQL.landing_removed, {**when, "late_days": late_days})
+        return bool(row["removed"])
 
     async def of_landing(self, tenant_hk: bytes, landed: Landed, events: int) -> list[dict[str, Any]]:
         """The receipts of one submission's events, in its order."""
@@ -100,6 +115,15 @@ class ReceiptReader:
             raise RefusedError(Reason.STORAGE_UNAVAILABLE) from error
 
 
+def _when(event_id: UUID) -> dict[str, Any] | None:
+    """The day in an event id, and the earliest that it can have been received; None for no id of ours."""
+    try:
+        day = event_day(event_id)
+        return {"event_day": day, "not_before": datetime.combine(day, time(), UTC) - AHEAD}
+    except (ValueError, OverflowError):  # a year past 9999: some other UUID
+        return None
+
+
 async def _configure(connection: psycopg.AsyncConnection[Any]) -> None:
     await connection.execute(_SQL.set_statement_timeout)
 
@@ -119,6 +143,8 @@ def receipt(row: dict[str, Any]) -> dict[str, Any]:
             "processed_timestamp": _time(row["batch_processed_timestamp"]),
         },
     }
+    if row.get("landing_removed"):
+        shown["landing"]["removed"] = True
     if row["validation_status"] is not None:
         shown["staging"] = {
             "validation_status": row["validation_status"],

@@ -115,6 +115,7 @@ class Health:
             "recount": recounted
             and {
                 "confirmed": recounted.confirmed,
+                "removed_by_retention": recounted.removed,
                 "counted": recounted.counted.as_dict(),
                 "disagreements": [found.as_dict() for found in recounted.disagreements],
             },
@@ -207,7 +208,10 @@ def _findings(health: Health) -> Iterator[str]:
         if partition.days_ahead < DAYS_AHEAD:
             yield f"{partition.table} has partitions for {partition.days_ahead} days only; a worker makes them"
         if partition.default_in_use:
-            yield f"{partition.table} has rows in its default partition"
+            yield (
+                f"{partition.table} has rows in its default partition: a worker moves them into partitions of "
+                "their days, and so does sitevault retention apply"
+            )
     for kpi in health.kpis:
         if kpi.verdict is Verdict.FAIL:
             yield f"{kpi.name} is {kpi.shown}, target {kpi.target}" + (f" ({kpi.note})" if kpi.note else "")

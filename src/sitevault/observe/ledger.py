@@ -72,6 +72,8 @@ class Recounted(Line):
 
     announced: int
     without_manifest: int
+    removed: int
+    """Landed events that retention removed, counted when it did."""
 
     @property
     def balanced(self) -> bool:
@@ -125,6 +127,11 @@ class Recount:
     ledger: Ledger
     counted: Ledger
     disagreements: tuple[Disagreement, ...]
+
+    @property
+    def removed(self) -> int:
+        """Landed events that retention removed: counted when it did, which nobody can repeat."""
+        return sum(line.removed for line in self.counted.lines if isinstance(line, Recounted))
 
     @property
     def confirmed(self) -> bool:

@@ -18,8 +18,11 @@ from sitevault.observe import ledger
 from sitevault.observe.health import meaning_of
 from sitevault.observe.ledger import SQL
 from sitevault.tenancy.tenants import find_tenant
+from sitevault.timestamps import event_day
 
 MASKED = "••• (--show-personal shows it)"
+REMOVED = "REMOVED"
+"""In place of a batch's state: retention removed the landing, and what is shown is what later stages keep."""
 PERSONAL = ("client_ip", "user_agent", "user_bk", "page_query", "payload")
 _ENRICHED = (
     "occurred_at", "event_type", "session_id", "visitor_id", "user_bk", "page_url", "page_query", "page_title",
@@ -103,14 +106,15 @@ class Copy:
 
     raw_event_id: int
     batch_id: int
-    received_at: datetime
-    key_id: str
+    received_at: datetime | None
+    key_id: str | None
     key_label: str | None
-    protocol: str
+    protocol: str | None
     origin: str | None
     client_ip: str | None
     user_agent: str | None
-    payload: str
+    payload: str | None
+    """None where retention removed the landing; `batch_state` says so."""
     batch_state: str | None
     batch_attempts: int
     batch_last_error: str | None
@@ -171,15 +175,44 @@ def trace(
     with ledger.snapshot(judge):
         event_id = _event_id(judge, wanted, tenant_hk)
         rows = _rows(judge, SQL.landed_copies, {"event_id": event_id, "tenant_hk": tenant_hk}) if event_id else []
+        if event_id and not rows:
+            rows = _removed(judge, event_id, tenant_hk)
         if not rows:
-            raise UnknownEventError(
-                f"No event {wanted} was ever landed" + (f" for {tenant_bk}." if tenant_bk else "."),
-                fix="The answer to a POST carries the event_id; an id of the client's own is in its payload only.",
-            )
+            raise _unknown(judge, wanted, tenant_bk, tenant_hk)
         tenants = list(dict.fromkeys(row["tenant_hk"] for row in rows))
         return [
             _journey(judge, [row for row in rows if row["tenant_hk"] == one], show_personal) for one in tenants
         ]
+
+
+def _removed(judge: psycopg.Connection[Any], event_id: UUID, tenant_hk: bytes | None) -> list[dict[str, Any]]:
+    """The landed copies of an event as far as vault and staging still know them."""
+    try:
+        day = event_day(event_id)
+    except ValueError:  # a year past 9999: no id of ours
+        return []
+    parameters: dict[str, object] = {"event_id": event_id, "tenant_hk": tenant_hk, "event_day": day}
+    return [
+        row | {"batch_id": row["raw_event_id"] >> 16, "batch_state": REMOVED}
+        for row in _rows(judge, SQL.removed_copies, parameters)
+    ]
+
+
+def _unknown(
+    judge: psycopg.Connection[Any], wanted: str, tenant_bk: str | None, tenant_hk: bytes | None
+) -> UnknownEventError:
+    of_whom = f" for {tenant_bk}." if tenant_bk else "."
+    (row,) = _rows(judge, SQL.landing_removed_until, {"tenant_hk": tenant_hk})
+    if row["day"] is None:
+        message = f"No event {wanted} was ever landed{of_whom}"
+    else:
+        message = (
+            f"No event {wanted} is in landing, staging or vault{of_whom} "
+            f"Retention removed landings up to {row['day']}: whether it was among them is unknown."
+        )
+    return UnknownEventError(
+        message, fix="The answer to a POST carries the event_id; an id of the client's own is in its payload only."
+    )
 
 
 def _event_id(judge: psycopg.Connection[Any], wanted: str, tenant_hk: bytes | None) -> UUID | None:
@@ -235,18 +268,18 @@ def _copy(row: dict[str, Any], staged: tuple[Staged, ...], vaulted: InVault | No
         raw_event_id=row["raw_event_id"],
         batch_id=row["batch_id"],
         received_at=row["received_timestamp"],
-        key_id=row["api_key"][:12],
-        key_label=row["key_label"],
-        protocol=row["protocol"],
-        origin=row["origin"],
-        client_ip=shown["client_ip"],
-        user_agent=shown["user_agent"],
-        payload=shown["payload"],
+        key_id=row["api_key"][:12] if "api_key" in row else None,
+        key_label=row.get("key_label"),
+        protocol=row.get("protocol"),
+        origin=row.get("origin"),
+        client_ip=shown.get("client_ip"),
+        user_agent=shown.get("user_agent"),
+        payload=shown.get("payload"),
         batch_state=row["batch_state"],
-        batch_attempts=row["batch_attempts"] or 0,
-        batch_last_error=row["batch_last_error"],
-        batch_not_before=row["batch_not_before"],
-        processed_at=row["batch_processed_timestamp"],
+        batch_attempts=row.get("batch_attempts") or 0,
+        batch_last_error=row.get("batch_last_error"),
+        batch_not_before=row.get("batch_not_before"),
+        processed_at=row.get("batch_processed_timestamp"),
         staged=staged,
         letter=_letter(row),
         fate=_fate(row, staged, vaulted),
@@ -259,17 +292,18 @@ def _fate(row: dict[str, Any], staged: tuple[Staged, ...], vaulted: InVault | No
         return Fate.VAULTED
     if row["is_conflict"] is not None:
         return Fate.CONFLICT if row["is_conflict"] else Fate.DUPLICATE
-    if row["letter_status"] == "ERROR":
+    letter = row.get("letter_status")
+    if letter == "ERROR":
         return Fate.ERROR
-    if row["letter_status"] == "PENDING":
+    if letter == "PENDING":
         return Fate.PENDING
     if any(one.validation_status == "INVALID" for one in staged):
         return Fate.INVALID
-    return Fate.LOST if row["batch_state"] == "PROCESSED" else Fate.PENDING
+    return Fate.LOST if row["batch_state"] in ("PROCESSED", REMOVED) else Fate.PENDING
 
 
 def _letter(row: dict[str, Any]) -> Letter | None:
-    if row["letter_status"] is None:
+    if row.get("letter_status") is None:
         return None
     return Letter(
         status=row["letter_status"],
@@ -327,6 +361,8 @@ def _masked(row: dict[str, Any], show_personal: bool) -> dict[str, Any]:
 def _where(journey: Journey) -> str:
     fates = [copy.fate for copy in journey.copies]
     copies = "" if len(fates) == 1 else f" It was sent {len(fates)} times: {', '.join(fates)}."
+    if journey.copies[0].batch_state == REMOVED:
+        copies += " Its landing was removed by retention."
     if journey.vault is not None:
         return f"In the vault since {journey.vault.load_date:%Y-%m-%d %H:%M:%S}Z.{copies}"
     return _of_fate(journey.copies[-1].fate) + copies
@@ -339,7 +375,7 @@ def _of_fate(fate: Fate) -> str:
         case Fate.VAULTED | Fate.DUPLICATE | Fate.CONFLICT:
             return "Recorded beside the vault's row, which is not there: please report this."
         case Fate.INVALID:
-            return "Kept in landing and staging; INVALID by the rules, so not in the vault."
+            return "Kept with its reasons, INVALID by the rules, so not in the vault."
         case Fate.ERROR:
             return "A dead letter: kept in landing, not in the vault."
         case Fate.LOST:

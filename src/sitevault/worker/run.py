@@ -14,7 +14,7 @@ from sitevault.config import Config
 from sitevault.db.connect import Database
 from sitevault.db.roles import Role
 from sitevault.errors import SitevaultError
-from sitevault.worker.claim import SQL
+from sitevault.worker.housekeeping import Housekeeper
 from sitevault.worker.lane import Lane
 from sitevault.worker.tenants import Tenants
 
@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 LANES = 2
 """While one lane waits for the database, the other stages: two keep both cores busy."""
 
-_KEEP_AHEAD_SECONDS = 600
 _LONGEST_PAUSE_SECONDS = 5.0
 
 _PACE_SECONDS = 0.1
@@ -41,12 +40,14 @@ class Worker:
         self._tenants = Tenants(database)
         name = f"worker-{socket.gethostname()}-{os.getpid()}"
         self._lanes = [Lane(database, config, self._tenants, f"{name}-{lane}") for lane in range(lanes)]
+        self._housekeeper = Housekeeper(database, config)
         self._bell = threading.Condition()
         self._rung = 0
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; what is claimed by then is finished first."""
         threads = [threading.Thread(target=self._tend, args=(lane, stop), name=lane.name) for lane in self._lanes]
+        threads.append(threading.Thread(target=self._housekeeper.run, args=(stop,), name="housekeeping"))
         for thread in threads:
             thread.start()
         try:
@@ -109,7 +110,7 @@ class Worker:
             self._bell.notify_all()
 
     def _listen(self, stop: threading.Event) -> None:
-        """Hear of new batches and changed tenants, and keep partitions ahead; the lanes can do without."""
+        """Hear of new batches and changed tenants; the lanes can do without."""
         while not stop.is_set():
             try:
                 with self._database.connect(Role.WORKER, autocommit=True, application_name="worker-bell") as conn:
@@ -123,11 +124,7 @@ class Worker:
                 stop.wait(1.0)
 
     def _hear(self, conn: psycopg.Connection, stop: threading.Event) -> None:
-        keep_ahead_at = 0.0
         while not stop.is_set():
-            if time.monotonic() >= keep_ahead_at:
-                conn.execute(SQL.ensure_partitions_ahead)
-                keep_ahead_at = time.monotonic() + _KEEP_AHEAD_SECONDS
             for notice in conn.notifies(timeout=0.25, stop_after=1):
                 if notice.channel == "sitevault_keys":
                     self._tenants.mark_stale()

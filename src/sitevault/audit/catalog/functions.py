@@ -12,6 +12,7 @@ _MAY_LEND = {
     ("auth", "tenant_is_active"): frozenset({Role.READER}),
     ("ops", "ensure_partition"): frozenset({Role.WORKER}),
     ("ops", "ensure_partitions_ahead"): frozenset({Role.WORKER}),
+    ("ops", "empty_default"): frozenset({Role.WORKER}),
 }
 """The functions that run with the owner's rights, and who may call each."""
 

@@ -38,7 +38,7 @@ GRANT INSERT ON ops.load TO sitevault_worker;
 GRANT INSERT, UPDATE ON ops.ledger_d TO sitevault_worker;
 GRANT USAGE ON SEQUENCE ops.load_id_seq TO sitevault_worker;
 GRANT EXECUTE ON FUNCTION
-ops.ensure_partition(regclass, date), ops.ensure_partitions_ahead(integer),
+ops.ensure_partition(regclass, date), ops.ensure_partitions_ahead(integer), ops.empty_default(regclass),
 raw.requeue_instead_of_update(), business.encode_part(text), business.hash_key(text, bytea, text []),
 mart.funnel(bytea, date, date, text []), auth.tenant_key(text)
 TO sitevault_worker;
@@ -65,7 +65,7 @@ business.site_page_details_v, business.site_visitor_user_v
 TO sitevault_reader;
 GRANT SELECT ON mart.session_f, mart.page_day_f, mart.event_day_f, mart.source_day_v, mart.visitor_day_v
 TO sitevault_reader;
-GRANT SELECT ON ops.ledger_d TO sitevault_reader;
+GRANT SELECT ON ops.ledger_d, ops.removed_d TO sitevault_reader;
 
 -- judge and auditor: see every tenant, change nothing; no secrets
 GRANT USAGE ON SCHEMA auth, raw, staging, business, mart, audit, ops TO sitevault_judge, sitevault_auditor;

@@ -41,6 +41,10 @@ failed AS (
         count(*) FILTER (WHERE status = 'PENDING') AS requeued
     FROM raw.dead_letter
     GROUP BY tenant_hk
+),
+
+removed AS (
+    SELECT tenant_hk, sum(error)::bigint AS error FROM ops.removed_d GROUP BY tenant_hk
 )
 
 SELECT
@@ -51,16 +55,17 @@ SELECT
     coalesce(a.vaulted, 0) AS vaulted,
     coalesce(a.duplicate, 0) AS duplicate,
     coalesce(a.invalid, 0) AS invalid,
-    coalesce(f.error, 0) AS error
+    coalesce(f.error, 0) + coalesce(r.error, 0) AS error
 FROM auth.tenant_h AS h
 FULL JOIN waiting AS w USING (tenant_hk)
 FULL JOIN accounted AS a USING (tenant_hk)
 FULL JOIN failed AS f USING (tenant_hk)
+LEFT JOIN removed AS r USING (tenant_hk)
 WHERE %(tenant_hk)s::bytea IS NULL OR tenant_hk = %(tenant_hk)s::bytea
 ORDER BY h.tenant_bk NULLS FIRST, tenant_hk;
 
 -- name: recount
--- Per tenant: the events themselves, counted where they are; nobody's book-keeping is believed.
+-- Per tenant: the events themselves, counted where they are or, where retention removed them, as they went.
 WITH landed AS (
     SELECT
         e.tenant_hk,
@@ -101,19 +106,32 @@ failed AS (
         count(*) FILTER (WHERE status = 'PENDING') AS requeued
     FROM raw.dead_letter
     GROUP BY tenant_hk
+),
+
+removed AS (
+    SELECT
+        tenant_hk,
+        coalesce(sum(events) FILTER (WHERE table_name = 'raw.landed_event'), 0)::bigint AS landed,
+        coalesce(sum(events) FILTER (WHERE table_name = 'business.site_event_nl'), 0)::bigint AS vaulted,
+        sum(announced)::bigint AS announced,
+        sum(invalid)::bigint AS invalid,
+        sum(error)::bigint AS error
+    FROM ops.removed_d
+    GROUP BY tenant_hk
 )
 
 SELECT
     tenant_hk,
     h.tenant_bk,
-    coalesce(l.landed, 0) AS landed,
+    coalesce(l.landed, 0) + coalesce(r.landed, 0) AS landed,
     coalesce(l.waiting, 0) + coalesce(l.without_manifest, 0) + coalesce(f.requeued, 0) AS pending,
-    coalesce(v.vaulted, 0) AS vaulted,
+    coalesce(v.vaulted, 0) + coalesce(r.vaulted, 0) AS vaulted,
     coalesce(d.duplicate, 0) AS duplicate,
-    coalesce(i.invalid, 0) AS invalid,
-    coalesce(f.error, 0) AS error,
-    coalesce(n.events, 0) AS announced,
-    coalesce(l.without_manifest, 0) AS without_manifest
+    coalesce(i.invalid, 0) + coalesce(r.invalid, 0) AS invalid,
+    coalesce(f.error, 0) + coalesce(r.error, 0) AS error,
+    coalesce(n.events, 0) + coalesce(r.announced, 0) AS announced,
+    coalesce(l.without_manifest, 0) AS without_manifest,
+    coalesce(r.landed, 0) AS removed
 FROM auth.tenant_h AS h
 FULL JOIN landed AS l USING (tenant_hk)
 FULL JOIN announced AS n USING (tenant_hk)
@@ -121,6 +139,7 @@ FULL JOIN vaulted AS v USING (tenant_hk)
 FULL JOIN duplicates AS d USING (tenant_hk)
 FULL JOIN invalid AS i USING (tenant_hk)
 FULL JOIN failed AS f USING (tenant_hk)
+FULL JOIN removed AS r USING (tenant_hk)
 WHERE %(tenant_hk)s::bytea IS NULL OR tenant_hk = %(tenant_hk)s::bytea
 ORDER BY h.tenant_bk NULLS FIRST, tenant_hk;
 
@@ -403,11 +422,56 @@ WHERE e.event_id = %(event_id)s::uuid
 ORDER BY h.tenant_bk, e.event_id, e.raw_event_id;
 
 -- name: event_of_landing
--- The event id behind the number of one landing.
+-- The event id behind the number of one landing; where that is removed, staging or a duplicate knows it.
 SELECT event_id
 FROM raw.landed_event
 WHERE batch_id = %(raw_event_id)s::bigint / 65536 AND raw_event_id = %(raw_event_id)s::bigint
+    AND (%(tenant_hk)s::bytea IS NULL OR tenant_hk = %(tenant_hk)s::bytea)
+UNION
+SELECT event_id
+FROM staging.site_tracking_events_s
+WHERE batch_id = %(raw_event_id)s::bigint / 65536 AND raw_event_id = %(raw_event_id)s::bigint
+    AND (%(tenant_hk)s::bytea IS NULL OR tenant_hk = %(tenant_hk)s::bytea)
+UNION
+SELECT event_id
+FROM business.site_event_duplicate
+WHERE raw_event_id = %(raw_event_id)s::bigint
     AND (%(tenant_hk)s::bytea IS NULL OR tenant_hk = %(tenant_hk)s::bytea);
+
+-- name: removed_copies
+-- What the later stages know of an event whose landing retention removed, one row per landing of each tenant.
+SELECT
+    found.tenant_hk,
+    h.tenant_bk,
+    p.name AS tenant_name,
+    %(event_id)s::uuid AS event_id,
+    found.raw_event_id,
+    max(found.received_timestamp) AS received_timestamp,
+    bool_or(found.is_conflict) AS is_conflict
+FROM (
+    SELECT n.tenant_hk, n.raw_event_id, n.received_timestamp, NULL::boolean AS is_conflict
+    FROM business.site_event_nl AS n
+    WHERE n.event_id = %(event_id)s::uuid AND n.event_day = %(event_day)s
+    UNION ALL
+    SELECT s.tenant_hk, s.raw_event_id, s.received_timestamp, NULL
+    FROM staging.site_tracking_events_s AS s
+    WHERE s.event_id = %(event_id)s::uuid
+    UNION ALL
+    SELECT u.tenant_hk, u.raw_event_id, NULL, u.is_conflict
+    FROM business.site_event_duplicate AS u
+    WHERE u.event_id = %(event_id)s::uuid
+) AS found
+LEFT JOIN auth.tenant_h AS h ON found.tenant_hk = h.tenant_hk
+LEFT JOIN auth.tenant_v AS p ON found.tenant_hk = p.tenant_hk
+WHERE %(tenant_hk)s::bytea IS NULL OR found.tenant_hk = %(tenant_hk)s::bytea
+GROUP BY found.tenant_hk, h.tenant_bk, p.name, found.raw_event_id
+ORDER BY h.tenant_bk, found.tenant_hk, found.raw_event_id;
+
+-- name: landing_removed_until
+-- The last day of landing that retention removed, of a tenant or of any.
+SELECT max(day) AS day
+FROM ops.removed_d
+WHERE table_name = 'raw.landed_event' AND (%(tenant_hk)s::bytea IS NULL OR tenant_hk = %(tenant_hk)s::bytea);
 
 -- name: staged_copies
 -- What staging made of each landed copy of an event, with the mapping paths it used and the load it came with.

@@ -15,11 +15,13 @@ LISTEN sitevault_loaded;
 SELECT state FROM raw.batch WHERE batch_id = %(batch_id)s;
 
 -- name: receipts_of_event
--- Every landing of one event, oldest first, with what each stage did.
+-- Every landing of one event, oldest first, with what each stage did. No event is received more than a day before
+-- the time in its id, however late the settings let it come: so earlier days are left out, and later ones never.
 WITH landing AS (
     SELECT tenant_hk, batch_id, raw_event_id, event_id, received_timestamp, protocol
     FROM raw.landed_event
     WHERE tenant_hk = %(tenant_hk)s AND event_id = %(event_id)s
+        AND received_timestamp >= %(not_before)s
     ORDER BY raw_event_id
     LIMIT %(most)s
 )
@@ -60,14 +62,66 @@ LEFT JOIN LATERAL (
     SELECT *
     FROM staging.site_tracking_events_s AS t
     WHERE t.tenant_hk = l.tenant_hk AND t.batch_id = l.batch_id AND t.raw_event_id = l.raw_event_id
+        AND t.processed_timestamp >= %(not_before)s
     ORDER BY t.processed_timestamp DESC
     LIMIT 1
 ) AS s ON true
 LEFT JOIN business.site_event_nl AS v
-    ON l.tenant_hk = v.tenant_hk AND l.event_id = v.event_id AND s.event_day = v.event_day
+    ON l.tenant_hk = v.tenant_hk AND l.event_id = v.event_id AND v.event_day = %(event_day)s
     AND l.raw_event_id = v.raw_event_id
 LEFT JOIN business.site_event_duplicate AS r ON l.tenant_hk = r.tenant_hk AND l.raw_event_id = r.raw_event_id
 ORDER BY l.raw_event_id;
+
+-- name: receipts_of_removed
+-- An event of the vault whose landing retention has removed; staging is asked only where it is as old.
+SELECT
+    v.raw_event_id,
+    v.raw_event_id / 65536 AS batch_id,
+    v.event_id,
+    v.received_timestamp,
+    v.record_source AS protocol,
+    'PROCESSED' AS batch_state,
+    NULL::timestamptz AS batch_processed_timestamp,
+    NULL::text AS failed_status,
+    NULL::text AS failed_reason,
+    NULL::text AS sqlstate,
+    NULL::integer AS attempts,
+    NULL::timestamptz AS last_failed_at,
+    s.validation_status,
+    s.enrichment_status,
+    s.quality_score,
+    s.validation_errors,
+    s.event_type,
+    s.occurred_at,
+    v.event_day,
+    s.processed_timestamp,
+    s.load_id,
+    v.session_hk,
+    v.visitor_hk,
+    v.page_hk,
+    v.user_hk,
+    v.campaign_hk,
+    v.load_date AS vaulted_at,
+    NULL::boolean AS is_conflict,
+    true AS landing_removed
+FROM business.site_event_nl AS v
+LEFT JOIN LATERAL (
+    SELECT *
+    FROM staging.site_tracking_events_s AS t
+    WHERE t.tenant_hk = v.tenant_hk AND t.batch_id = v.raw_event_id / 65536 AND t.raw_event_id = v.raw_event_id
+        AND t.processed_timestamp >= %(not_before)s
+    ORDER BY t.processed_timestamp DESC
+    LIMIT 1
+) AS s ON true
+WHERE v.tenant_hk = %(tenant_hk)s AND v.event_id = %(event_id)s AND v.event_day = %(event_day)s;
+
+-- name: landing_removed
+-- Whether retention removed landings of the tenant of a time when such an event could have landed.
+SELECT EXISTS (
+    SELECT FROM ops.removed_d AS r
+    WHERE r.tenant_hk = %(tenant_hk)s AND r.table_name = 'raw.landed_event' AND r.events > 0
+        AND r.day BETWEEN %(event_day)s::date - 1 AND %(event_day)s::date + %(late_days)s::integer + 1
+) AS removed;
 
 -- name: receipts_of_landing
 -- The events of one submission, in its order, with what each stage did.
@@ -155,6 +209,10 @@ failed AS (
     WHERE tenant_hk = %(tenant_hk)s AND status IN ('ERROR', 'PENDING')
 ),
 
+removed AS (
+    SELECT coalesce(sum(error), 0)::bigint AS error FROM ops.removed_d WHERE tenant_hk = %(tenant_hk)s
+),
+
 quality AS (
     SELECT round(avg(quality_score), 4) AS average, count(*) AS events
     FROM staging.site_tracking_events_s
@@ -168,9 +226,9 @@ SELECT
     a.vaulted,
     a.duplicate,
     a.invalid,
-    f.error,
+    f.error + r.error AS error,
     f.requeued,
     extract(EPOCH FROM now() - least(w.oldest, f.oldest))::double precision AS oldest_pending_seconds,
     q.average AS quality_today,
     q.events AS staged_today
-FROM accounted AS a, waiting AS w, failed AS f, quality AS q;
+FROM accounted AS a, waiting AS w, failed AS f, removed AS r, quality AS q;

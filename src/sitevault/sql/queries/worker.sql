@@ -97,10 +97,6 @@ WHERE batch_id = ANY(%(batch_ids)s) AND state = 'PENDING';
 -- Tell who waits which batches are done (payload: `first-last` ranges, comma-separated).
 SELECT pg_notify('sitevault_loaded', %(ranges)s);
 
--- name: ensure_partitions_ahead
--- A week of partitions ahead of the clock.
-SELECT ops.ensure_partitions_ahead(7);
-
 -- name: ensure_event_day
 -- The partitions of one event day in the vault.
 SELECT ops.ensure_partition('business.site_event_nl', %(day)s),
