@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 
+from aging import KEEP_TWO_DAYS, old_day
 from collecting import EVENT, RunningCollector, StartCollector, Tenant, make_tenant
+from given import Sender, page_view
 from sitevault.collector.loads import ranges
 from sitevault.config import Config
-from sitevault.db.connect import Database
+from sitevault.db.connect import Database, connect
+from sitevault.landing import retention_run
 from sitevault.worker.run import Worker
 
 TRACK, BATCH = "/api/v1/track", "/api/v1/track/batch"
@@ -181,3 +186,24 @@ def test_health_answers_head_without_a_body(client: httpx.Client):
     for path in ("/health/live", "/health/ready", "/openapi.yaml"):
         answer = client.head(path)
         assert (answer.status_code, answer.content) == (200, b"")
+
+
+def test_an_event_whose_landing_retention_removed_has_the_vaults_answer(
+    tenant: Tenant, client: httpx.Client, database: Database
+) -> None:
+    sent = Sender(tenant.tenant_bk, tenant.tenant_hk, hashlib.sha256(tenant.secret.encode()).digest(), "")
+    old_day(database, sent, 5, page_view(1), {"page_url": "https://spa.example/"})
+    with connect(database.admin_conninfo) as admin:
+        landed = admin.execute("SELECT event_id FROM raw.landed_event ORDER BY raw_event_id").fetchall()
+    vaulted, invalid = (event_id for (event_id,) in landed)
+    (before,) = client.get(f"/api/v1/events/{vaulted}").json()["receipts"]
+    retention_run.apply(database, KEEP_TWO_DAYS)
+    (after,) = client.get(f"/api/v1/events/{vaulted}").json()["receipts"]
+    assert (after["state"], after["outcome"], after["vault"]) == ("PROCESSED", "vaulted", before["vault"])
+    assert after["landing"]["removed"] is True
+    assert after["landing"]["received_timestamp"] == before["landing"]["received_timestamp"]
+    refused = client.get(f"/api/v1/events/{invalid}")
+    assert (refused.status_code, refused.json()["code"]) == (404, "collect.event_removed")
+    unknown = client.get(f"/api/v1/events/{uuid4()}")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "collect.event_not_found")
+    assert client.get("/api/v1/status").json()["ledger"]["balances"] is True

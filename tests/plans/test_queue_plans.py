@@ -10,6 +10,7 @@ import pytest
 from tests import given
 from tests.plans.scans import FLUSH, Grown, explain
 
+from sitevault.collector.receipts import time_bounds
 from sitevault.config import Config
 from sitevault.db import queries
 from sitevault.db.roles import Role
@@ -103,7 +104,9 @@ def _an_event(grown: Grown) -> dict[str, Any]:
 def test_the_receipt_of_an_event_reads_its_own_rows_and_its_flush(
     reader: psycopg.Connection[Any], grown: Grown
 ) -> None:
-    scans = explain(reader, RECEIPTS.receipts_of_event, _an_event(grown) | {"most": 100})
+    event = _an_event(grown)
+    bounds = time_bounds(event["event_id"]) or {}
+    scans = explain(reader, RECEIPTS.receipts_of_event, event | bounds | {"most": 100})
     assert scans.rows["landed_event"] == 1
     assert scans.rows["site_event_nl"] == 1
     assert scans.partitions["site_event_nl"] == 1

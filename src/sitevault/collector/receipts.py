@@ -66,10 +66,10 @@ class ReceiptReader:
 
     async def of_event(self, tenant_hk: bytes, event_id: UUID) -> list[dict[str, Any]]:
         """A receipt for each time this tenant's event landed, oldest first; empty where it never did."""
-        when = _when(event_id)
-        if when is None:
+        bounds = time_bounds(event_id)
+        if bounds is None:
             return []
-        parameters = {"event_id": event_id, "most": MOST_LANDINGS, **when}
+        parameters = {"event_id": event_id, "most": MOST_LANDINGS, **bounds}
         rows = await self._read(tenant_hk, _SQL.receipts_of_event, parameters)
         if not rows:
             rows = await self._read(tenant_hk, _SQL.receipts_of_removed, parameters)
@@ -77,10 +77,10 @@ class ReceiptReader:
 
     async def may_be_removed(self, tenant_hk: bytes, event_id: UUID, late_days: int) -> bool:
         """Whether an event of this id could have been among the landings that retention removed."""
-        when = _when(event_id)
-        if when is None:
+        bounds = time_bounds(event_id)
+        if bounds is None:
             return False
-        (row,) = await self._read(tenant_hk, _SQL.landing_removed, {**when, "late_days": late_days})
+        (row,) = await self._read(tenant_hk, _SQL.landing_removed, {**bounds, "late_days": late_days})
         return bool(row["removed"])
 
     async def of_landing(self, tenant_hk: bytes, landed: Landed, events: int) -> list[dict[str, Any]]:
@@ -115,7 +115,7 @@ class ReceiptReader:
             raise RefusedError(Reason.STORAGE_UNAVAILABLE) from error
 
 
-def _when(event_id: UUID) -> dict[str, Any] | None:
+def time_bounds(event_id: UUID) -> dict[str, Any] | None:
     """The day in an event id, and the earliest that it can have been received; None for no id of ours."""
     try:
         day = event_day(event_id)

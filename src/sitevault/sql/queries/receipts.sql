@@ -56,7 +56,12 @@ SELECT
     v.load_date AS vaulted_at,
     r.is_conflict
 FROM landing AS l
-LEFT JOIN raw.batch AS b ON l.batch_id = b.batch_id
+LEFT JOIN LATERAL (
+    SELECT m.state, m.processed_timestamp
+    FROM raw.batch AS m
+    WHERE m.batch_id = l.batch_id
+    LIMIT 1
+) AS b ON true
 LEFT JOIN raw.dead_letter AS d ON l.tenant_hk = d.tenant_hk AND l.raw_event_id = d.raw_event_id
 LEFT JOIN LATERAL (
     SELECT *
@@ -73,7 +78,7 @@ LEFT JOIN business.site_event_duplicate AS r ON l.tenant_hk = r.tenant_hk AND l.
 ORDER BY l.raw_event_id;
 
 -- name: receipts_of_removed
--- An event of the vault whose landing retention has removed; staging is asked only where it is as old.
+-- An event of the vault whose landing retention has removed, and only such a one.
 SELECT
     v.raw_event_id,
     v.raw_event_id / 65536 AS batch_id,
@@ -113,7 +118,12 @@ LEFT JOIN LATERAL (
     ORDER BY t.processed_timestamp DESC
     LIMIT 1
 ) AS s ON true
-WHERE v.tenant_hk = %(tenant_hk)s AND v.event_id = %(event_id)s AND v.event_day = %(event_day)s;
+WHERE v.tenant_hk = %(tenant_hk)s AND v.event_id = %(event_id)s AND v.event_day = %(event_day)s
+    AND EXISTS (
+        SELECT FROM ops.removed_d AS r
+        WHERE r.tenant_hk = v.tenant_hk AND r.table_name = 'raw.landed_event'
+            AND r.day = (v.received_timestamp AT TIME ZONE 'UTC')::date
+    );
 
 -- name: landing_removed
 -- Whether retention removed landings of the tenant of a time when such an event could have landed.
