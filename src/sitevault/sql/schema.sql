@@ -254,6 +254,119 @@ ALTER FUNCTION mart.funnel(of_tenant bytea, from_day date, to_day date, VARIADIC
 COMMENT ON FUNCTION mart.funnel(of_tenant bytea, from_day date, to_day date, VARIADIC steps text[]) IS 'How many sessions did these event types in this order, each after the one before.';
 
 --
+-- Name: attach_day(regclass, regclass, date); Type: FUNCTION; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE FUNCTION ops.attach_day(parent regclass, made regclass, day date) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM ops.secure_table(made);
+    EXECUTE format(
+        'ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM (%L) TO (%L)',
+        parent, made, ops.day_bound(parent, day), ops.day_bound(parent, day + 1)
+    );
+END
+$$;
+
+ALTER FUNCTION ops.attach_day(parent regclass, made regclass, day date) OWNER TO sitevault_owner;
+
+--
+-- Name: FUNCTION attach_day(parent regclass, made regclass, day date); Type: COMMENT; Schema: ops; Owner: sitevault_owner
+--
+
+COMMENT ON FUNCTION ops.attach_day(parent regclass, made regclass, day date) IS 'Secure the table of one day and attach it.';
+
+--
+-- Name: day_bound(regclass, date); Type: FUNCTION; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE FUNCTION ops.day_bound(parent regclass, day date) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    AS $$
+    SELECT CASE WHEN n.nspname = 'business' THEN day::text ELSE day::timestamptz::text END
+    FROM pg_class AS c INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.oid = parent
+$$;
+
+ALTER FUNCTION ops.day_bound(parent regclass, day date) OWNER TO sitevault_owner;
+
+--
+-- Name: FUNCTION day_bound(parent regclass, day date); Type: COMMENT; Schema: ops; Owner: sitevault_owner
+--
+
+COMMENT ON FUNCTION ops.day_bound(parent regclass, day date) IS 'The beginning of a day (UTC) in the type of the table''s partition key.';
+
+--
+-- Name: empty_default(regclass); Type: FUNCTION; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE FUNCTION ops.empty_default(parent regclass) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '3s'
+    SET "TimeZone" TO 'UTC'
+    AS $$
+DECLARE
+    default_partition regclass;
+    key name;
+    stray date;
+    made regclass;
+    rows_of_day bigint;
+    moved bigint := 0;
+    days date [] := '{}';
+    tables regclass [] := '{}';
+BEGIN
+    SELECT p.partdefid::regclass, a.attname INTO STRICT default_partition, key
+    FROM pg_partitioned_table AS p
+    INNER JOIN pg_class AS c ON c.oid = p.partrelid
+    INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    INNER JOIN pg_attribute AS a ON a.attrelid = p.partrelid AND a.attnum = p.partattrs[0]
+    WHERE p.partrelid = parent AND n.nspname IN ('raw', 'staging', 'business');
+    IF default_partition = 0 OR pg_relation_size(default_partition) = 0 THEN
+        RETURN 0;
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtext('sitevault.partitions'), hashtext(parent::text));
+    EXECUTE format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY', default_partition);
+    FOR stray IN EXECUTE format('SELECT DISTINCT %I::date FROM %s', key, default_partition)
+    LOOP
+        made := ops.make_day(parent, stray);
+        IF made IS NULL THEN
+            RAISE EXCEPTION '% of % is there and no partition', stray, parent USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Somebody detached it: attach it again, or drop it.';
+        END IF;
+        EXECUTE format(
+            'INSERT INTO %s SELECT * FROM %s WHERE %I >= %L AND %I < %L', made, default_partition,
+            key, ops.day_bound(parent, stray), key, ops.day_bound(parent, stray + 1)
+        );
+        GET DIAGNOSTICS rows_of_day = ROW_COUNT;
+        moved := moved + rows_of_day;
+        days := days || stray;
+        tables := tables || made;
+    END LOOP;
+    EXECUTE format('TRUNCATE %s', default_partition);
+    FOR place IN 1 .. cardinality(days)
+    LOOP
+        PERFORM ops.attach_day(parent, tables[place], days[place]);
+    END LOOP;
+    EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', default_partition);
+    RETURN moved;
+END
+$$;
+
+ALTER FUNCTION ops.empty_default(parent regclass) OWNER TO sitevault_owner;
+
+--
+-- Name: FUNCTION empty_default(parent regclass); Type: COMMENT; Schema: ops; Owner: sitevault_owner
+--
+
+COMMENT ON FUNCTION ops.empty_default(parent regclass) IS 'Move what is in the default partition into partitions of its days; returns how many rows.';
+
+--
 -- Name: ensure_partition(regclass, date); Type: FUNCTION; Schema: ops; Owner: sitevault_owner
 --
 
@@ -264,31 +377,22 @@ CREATE FUNCTION ops.ensure_partition(parent regclass, day date) RETURNS boolean
     SET "TimeZone" TO 'UTC'
     AS $$
 DECLARE
-    parent_schema name;
-    parent_name name;
-    partition_name name;
+    made regclass;
 BEGIN
-    SELECT n.nspname, c.relname INTO STRICT parent_schema, parent_name
-    FROM pg_class AS c INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE c.oid = parent AND c.relkind = 'p' AND n.nspname IN ('raw', 'staging', 'business');
-    partition_name := format('%s_p%s', parent_name, to_char(day, 'YYYYMMDD'));
-    IF to_regclass(format('%I.%I', parent_schema, partition_name)) IS NOT NULL THEN
+    IF to_regclass(format('%s_p%s', parent, to_char(day, 'YYYYMMDD'))) IS NOT NULL THEN
         RETURN false;
     END IF;
     PERFORM pg_advisory_xact_lock(hashtext('sitevault.partitions'), hashtext(parent::text));
-    IF to_regclass(format('%I.%I', parent_schema, partition_name)) IS NOT NULL THEN
-        RETURN false;
-    END IF;
-    EXECUTE format(
-        'CREATE TABLE %I.%I (LIKE %s INCLUDING ALL)', parent_schema, partition_name, parent
-    );
-    PERFORM ops.secure_table(format('%I.%I', parent_schema, partition_name)::regclass);
-    EXECUTE format(
-        'ALTER TABLE %s ATTACH PARTITION %I.%I FOR VALUES FROM (%L) TO (%L)',
-        parent, parent_schema, partition_name,
-        CASE WHEN parent_schema = 'business' THEN day::text ELSE day::timestamptz::text END,
-        CASE WHEN parent_schema = 'business' THEN (day + 1)::text ELSE (day + 1)::timestamptz::text END
-    );
+    BEGIN
+        made := ops.make_day(parent, day);
+        IF made IS NULL THEN
+            RETURN false;
+        END IF;
+        PERFORM ops.attach_day(parent, made, day);
+    EXCEPTION WHEN check_violation THEN
+        -- rows of that day are in the default partition
+        PERFORM ops.empty_default(parent);
+    END;
     RETURN true;
 END
 $$;
@@ -325,6 +429,36 @@ ALTER FUNCTION ops.ensure_partitions_ahead(days_ahead integer) OWNER TO sitevaul
 --
 
 COMMENT ON FUNCTION ops.ensure_partitions_ahead(days_ahead integer) IS 'Make the partitions from today to so many days ahead; returns how many were made.';
+
+--
+-- Name: make_day(regclass, date); Type: FUNCTION; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE FUNCTION ops.make_day(parent regclass, day date) RETURNS regclass
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    made text;
+BEGIN
+    SELECT format('%I.%I', n.nspname, format('%s_p%s', c.relname, to_char(day, 'YYYYMMDD'))) INTO STRICT made
+    FROM pg_class AS c INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.oid = parent AND c.relkind = 'p' AND n.nspname IN ('raw', 'staging', 'business');
+    IF to_regclass(made) IS NOT NULL THEN
+        RETURN NULL;
+    END IF;
+    EXECUTE format('CREATE TABLE %s (LIKE %s INCLUDING ALL)', made, parent);
+    RETURN made::regclass;
+END
+$$;
+
+ALTER FUNCTION ops.make_day(parent regclass, day date) OWNER TO sitevault_owner;
+
+--
+-- Name: FUNCTION make_day(parent regclass, day date); Type: COMMENT; Schema: ops; Owner: sitevault_owner
+--
+
+COMMENT ON FUNCTION ops.make_day(parent regclass, day date) IS 'Make the table of one day (UTC), not yet a partition; NULL where it is there.';
 
 --
 -- Name: policy_dialect(); Type: FUNCTION; Schema: ops; Owner: sitevault_owner
@@ -1569,6 +1703,32 @@ ALTER TABLE ops.object_set OWNER TO sitevault_owner;
 COMMENT ON TABLE ops.object_set IS 'Every time the declarative objects were applied; the latest row is in force.';
 
 --
+-- Name: removed_d; Type: TABLE; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE TABLE ops.removed_d (
+    tenant_hk bytea NOT NULL,
+    table_name text NOT NULL,
+    day date NOT NULL,
+    events bigint NOT NULL,
+    announced bigint NOT NULL,
+    invalid bigint NOT NULL,
+    error bigint NOT NULL,
+    removed_at timestamp with time zone NOT NULL,
+    CONSTRAINT removed_d_counts CHECK ((LEAST(events, announced, invalid, error) >= 0))
+);
+
+ALTER TABLE ONLY ops.removed_d FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ops.removed_d OWNER TO sitevault_owner;
+
+--
+-- Name: TABLE removed_d; Type: COMMENT; Schema: ops; Owner: sitevault_owner
+--
+
+COMMENT ON TABLE ops.removed_d IS 'What retention removed, per tenant, table and day of its partition: rows; events their manifests announced; INVALID ones; failed ones given up.';
+
+--
 -- Name: repair; Type: TABLE; Schema: ops; Owner: sitevault_owner
 --
 
@@ -2214,6 +2374,13 @@ ALTER TABLE ONLY ops.migration
 
 ALTER TABLE ONLY ops.object_set
     ADD CONSTRAINT object_set_pk PRIMARY KEY (applied_at);
+
+--
+-- Name: removed_d removed_d_pk; Type: CONSTRAINT; Schema: ops; Owner: sitevault_owner
+--
+
+ALTER TABLE ONLY ops.removed_d
+    ADD CONSTRAINT removed_d_pk PRIMARY KEY (tenant_hk, table_name, day);
 
 --
 -- Name: repair_object repair_object_pk; Type: CONSTRAINT; Schema: ops; Owner: sitevault_owner
@@ -3233,10 +3400,22 @@ ALTER TABLE ops.ledger_d ENABLE ROW LEVEL SECURITY;
 CREATE POLICY oversight ON ops.ledger_d FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
 
 --
+-- Name: removed_d oversight; Type: POLICY; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE POLICY oversight ON ops.removed_d FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+
+--
 -- Name: repair_row oversight; Type: POLICY; Schema: ops; Owner: sitevault_owner
 --
 
 CREATE POLICY oversight ON ops.repair_row FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+
+--
+-- Name: removed_d; Type: ROW SECURITY; Schema: ops; Owner: sitevault_owner
+--
+
+ALTER TABLE ops.removed_d ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: repair_row; Type: ROW SECURITY; Schema: ops; Owner: sitevault_owner
@@ -3251,6 +3430,12 @@ ALTER TABLE ops.repair_row ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant_access ON ops.ledger_d TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
+-- Name: removed_d tenant_access; Type: POLICY; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_access ON ops.removed_d TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+
+--
 -- Name: repair_row tenant_access; Type: POLICY; Schema: ops; Owner: sitevault_owner
 --
 
@@ -3263,6 +3448,12 @@ CREATE POLICY tenant_access ON ops.repair_row TO sitevault_owner, sitevault_read
 CREATE POLICY tenant_active ON ops.ledger_d AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
 
 --
+-- Name: removed_d tenant_active; Type: POLICY; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON ops.removed_d AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
 -- Name: repair_row tenant_active; Type: POLICY; Schema: ops; Owner: sitevault_owner
 --
 
@@ -3273,6 +3464,12 @@ CREATE POLICY tenant_active ON ops.repair_row AS RESTRICTIVE TO sitevault_reader
 --
 
 CREATE POLICY tenant_boundary ON ops.ledger_d AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+
+--
+-- Name: removed_d tenant_boundary; Type: POLICY; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_boundary ON ops.removed_d AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: repair_row tenant_boundary; Type: POLICY; Schema: ops; Owner: sitevault_owner
@@ -3658,6 +3855,25 @@ GRANT ALL ON FUNCTION mart.funnel(of_tenant bytea, from_day date, to_day date, V
 GRANT ALL ON FUNCTION mart.funnel(of_tenant bytea, from_day date, to_day date, VARIADIC steps text[]) TO sitevault_auditor;
 
 --
+-- Name: FUNCTION attach_day(parent regclass, made regclass, day date); Type: ACL; Schema: ops; Owner: sitevault_owner
+--
+
+REVOKE ALL ON FUNCTION ops.attach_day(parent regclass, made regclass, day date) FROM PUBLIC;
+
+--
+-- Name: FUNCTION day_bound(parent regclass, day date); Type: ACL; Schema: ops; Owner: sitevault_owner
+--
+
+REVOKE ALL ON FUNCTION ops.day_bound(parent regclass, day date) FROM PUBLIC;
+
+--
+-- Name: FUNCTION empty_default(parent regclass); Type: ACL; Schema: ops; Owner: sitevault_owner
+--
+
+REVOKE ALL ON FUNCTION ops.empty_default(parent regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION ops.empty_default(parent regclass) TO sitevault_worker;
+
+--
 -- Name: FUNCTION ensure_partition(parent regclass, day date); Type: ACL; Schema: ops; Owner: sitevault_owner
 --
 
@@ -3670,6 +3886,12 @@ GRANT ALL ON FUNCTION ops.ensure_partition(parent regclass, day date) TO sitevau
 
 REVOKE ALL ON FUNCTION ops.ensure_partitions_ahead(days_ahead integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ops.ensure_partitions_ahead(days_ahead integer) TO sitevault_worker;
+
+--
+-- Name: FUNCTION make_day(parent regclass, day date); Type: ACL; Schema: ops; Owner: sitevault_owner
+--
+
+REVOKE ALL ON FUNCTION ops.make_day(parent regclass, day date) FROM PUBLIC;
 
 --
 -- Name: FUNCTION policy_dialect(); Type: ACL; Schema: ops; Owner: sitevault_owner
@@ -4075,6 +4297,14 @@ GRANT SELECT ON TABLE ops.object_set TO sitevault_judge;
 GRANT SELECT ON TABLE ops.object_set TO sitevault_auditor;
 GRANT SELECT ON TABLE ops.object_set TO sitevault_migrator;
 GRANT SELECT ON TABLE ops.object_set TO sitevault_worker;
+
+--
+-- Name: TABLE removed_d; Type: ACL; Schema: ops; Owner: sitevault_owner
+--
+
+GRANT SELECT ON TABLE ops.removed_d TO sitevault_reader;
+GRANT SELECT ON TABLE ops.removed_d TO sitevault_judge;
+GRANT SELECT ON TABLE ops.removed_d TO sitevault_auditor;
 
 --
 -- Name: TABLE repair; Type: ACL; Schema: ops; Owner: sitevault_owner

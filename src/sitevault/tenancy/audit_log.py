@@ -46,13 +46,10 @@ class Action(StrEnum):
     PERSONAL_READ = "personal.read"
     DATABASE_MIGRATE = "database.migrate"
     ROLES_PROVISION = "roles.provision"
-<<<<<<< HEAD
     REPAIR_APPLY = "repair.apply"
     REPAIR_UNDO = "repair.undo"
-=======
     PARTITION_DROP = "partition.drop"
     DEFAULT_EMPTY = "partition.empty_default"
->>>>>>> 7ea8b7e (Days that are over go one by one, counted as they go; what fell beside its partition is brought in again)
 
 
 def record(conn: psycopg.Connection[Any], tenant_hk: bytes, action: Action, details: dict[str, Json]) -> None:
