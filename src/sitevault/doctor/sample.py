@@ -24,12 +24,14 @@ SMALL_BYTES = 32 << 20
 STRIDES = 50
 _INTEGERS = ("bigint", "integer", "smallint")
 
+_PARTS = ("id", "tenant", "payload", "received", "order", "status", "error", "api_key", "origin", "attempts")
 _ID = ("raw_event_id", "event_id", "id")
 _PAYLOAD = ("raw_payload", "payload", "event_payload", "raw_data", "data")
 _RECEIVED = ("received_timestamp", "received_at", "created_at", "ingested_at", "load_date")
 _STATUS = ("processing_status", "status", "state")
 _ERROR = ("error_message", "last_error", "error")
 _KEY = ("api_key_hk", "api_key_hash", "api_key_id", "api_key", "key_hk")
+_ATTEMPTS = ("retry_count", "attempts", "attempt_count", "retries", "processing_attempts")
 _ORIGIN = ("origin", "origin_host", "domain", "host")
 
 
@@ -63,6 +65,7 @@ class EventTable:
     error: str | None = None
     api_key: str | None = None
     origin: str | None = None
+    attempts: str | None = None
     columns: frozenset[str] = field(default_factory=frozenset)
 
     @property
@@ -101,14 +104,25 @@ class EventTable:
             schema, name, key, _first(("tenant_hk",), own), payload, received, order,
             order is not None and own[order] in _INTEGERS,
             status=_first(_STATUS, own), error=_first(_ERROR, own), api_key=_first(_KEY, own),
-            origin=_first(_ORIGIN, own), columns=frozenset(own),
+            origin=_first(_ORIGIN, own), attempts=_first(_ATTEMPTS, own), columns=frozenset(own),
         )  # fmt: skip
 
     def compose(self, query: LiteralString) -> sql.Composed:
         """A named query with this table's and its columns' names in it; a column it lacks is NULL."""
         names = {
             part: sql.Identifier(name) if (name := getattr(self, part)) else sql.SQL("NULL")
-            for part in ("id", "tenant", "payload", "received", "order", "status", "error", "api_key", "origin")
+            for part in (
+                "id",
+                "tenant",
+                "payload",
+                "received",
+                "order",
+                "status",
+                "error",
+                "api_key",
+                "origin",
+                "attempts",
+            )
         }
         table = sql.Identifier(self.schema, self.name)
         return sql.SQL(query).format(table=table, name=sql.Literal(table.as_string(None)), **names)

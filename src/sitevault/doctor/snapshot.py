@@ -16,6 +16,7 @@ from psycopg.rows import class_row
 from sitevault.audit.catalog import snapshot as audit
 from sitevault.db import queries
 from sitevault.db.connect import connect
+from sitevault.doctor import queue
 from sitevault.doctor.payloads import Payloads, profile
 from sitevault.doctor.rows import (
     Column,
@@ -31,6 +32,7 @@ from sitevault.doctor.rows import (
 )
 from sitevault.doctor.sample import EventTable, Sampled, take
 from sitevault.errors import ConfigurationError, Exit, SitevaultError
+from sitevault.observe.ledger import Ledger
 
 SQL = queries.load("doctor")
 
@@ -124,6 +126,18 @@ class Snapshot:
         """A query's rows as values; within a part, so that a refusal is contained."""
         with self._conn.cursor(row_factory=class_row(row)) as cursor:
             return cursor.execute(query, parameters).fetchall()
+
+    def rows_of_events(
+        self, query: LiteralString, row: type[_Row], parameters: Mapping[str, object] | None = None
+    ) -> list[_Row]:
+        """The same, of a query that names the table of events by placeholders."""
+        with self._conn.cursor(row_factory=class_row(row)) as cursor:
+            return cursor.execute(self.event_table.compose(query), parameters).fetchall()
+
+    @property
+    def is_house(self) -> bool:
+        """It is Sitevault's own schema."""
+        return self.shape is Shape.HOUSE
 
     @property
     def connection(self) -> psycopg.Connection[Any]:
@@ -234,6 +248,31 @@ class Snapshot:
         return profile(self.sample.events)
 
     @part
+    def waiting(self) -> list[queue.Waiting]:
+        """Who waits, and since when."""
+        return queue.read_waiting(self)
+
+    @part
+    def failures(self) -> list[queue.FailureRow]:
+        """What failed, by what was said of it."""
+        return queue.read_failures(self)
+
+    @part
+    def workers(self) -> queue.Workers:
+        """Who is at work."""
+        return queue.read_workers(self)
+
+    @part
+    def rhythms(self) -> list[queue.Rhythm]:
+        """When each tenant's events came."""
+        return queue.read_rhythms(self)
+
+    @part
+    def ledger(self) -> Ledger:
+        """The house's books; ask only where it is ours."""
+        return queue.read_ledger(self)
+
+    @part
     def tenants(self) -> dict[bytes, str]:
         """Each tenant's id as people read it, by its hash key."""
         return dict(self._conn.execute(SQL.tenants).fetchall())
@@ -245,6 +284,20 @@ class Snapshot:
         for column in self.columns:
             found.setdefault((column.schema, column.relation), {})[column.name] = column
         return found
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Every name of the catalog, which may be shown: relations, columns, constraints, functions."""
+        return frozenset(
+            (
+                *(one.name for one in self.relations),
+                *(one.name for one in self.columns),
+                *(one.name for one in self.constraints),
+                *(one.name for one in self.indexes),
+                *(one.name for one in self.functions),
+                *(one.schema for one in self.relations),
+            )
+        )
 
     def tenant_name(self, tenant_hk: bytes | None) -> str:
         """A tenant as people read it, or its key where it has no name."""

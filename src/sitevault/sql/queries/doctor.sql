@@ -333,3 +333,128 @@ SELECT min({order}), max({order}) FROM {table};
 -- name: received_at
 -- When the first event at or after a place of the index was received.
 SELECT {received}::timestamptz FROM {table} WHERE {order} >= %(at)s ORDER BY {order} LIMIT 1;
+
+-- name: waiting_in_the_house
+-- Per tenant: events of pending manifests and requeued dead letters.
+WITH waiting AS (
+    SELECT counted.tenant_hk, counted.events::bigint AS events, b.received_timestamp AS since, b.attempts
+    FROM raw.batch AS b
+    CROSS JOIN ROWS FROM (unnest(b.tenant_hks), unnest(b.tenant_events)) AS counted (tenant_hk, events)
+    WHERE b.state = 'PENDING'
+    UNION ALL
+    SELECT d.tenant_hk, 1, coalesce(d.requeued_at, d.last_failed_at), d.attempts
+    FROM raw.dead_letter AS d
+    WHERE d.status = 'PENDING'
+)
+
+SELECT
+    tenant_hk,
+    sum(events)::bigint AS events,
+    extract(EPOCH FROM pg_catalog.clock_timestamp() - min(since))::float8 AS seconds,
+    max(attempts) AS attempts
+FROM waiting
+GROUP BY tenant_hk
+ORDER BY 3 DESC;
+
+-- name: waiting_in_a_table
+-- Per tenant: events whose status says that they are not done.
+SELECT
+    {tenant}::bytea AS tenant_hk,
+    count(*) AS events,
+    coalesce(extract(EPOCH FROM pg_catalog.clock_timestamp() - min({received})), 0)::float8 AS seconds,
+    coalesce(max({attempts}), 0)::integer AS attempts
+FROM {table}
+WHERE {status} IN ('PENDING', 'PROCESSING', 'NEW', 'QUEUED', 'RETRY', 'pending', 'processing', 'new', 'queued', 'retry')
+    OR {status} IS NULL
+GROUP BY {tenant}
+ORDER BY 3 DESC;
+
+-- name: failures_in_the_house
+-- Dead letters that wait for somebody, by tenant, reason, SQLSTATE and constraint.
+SELECT
+    tenant_hk, reason_code AS code, sqlstate, constraint_name AS "constraint", NULL::text AS message,
+    count(*) AS events, max(attempts) AS attempts, min(first_failed_at) AS oldest
+FROM raw.dead_letter
+WHERE status = 'ERROR'
+GROUP BY tenant_hk, reason_code, sqlstate, constraint_name;
+
+-- name: failures_in_a_table
+-- Failed events by tenant and what was said of them.
+SELECT
+    {tenant}::bytea AS tenant_hk, NULL::text AS code, NULL::text AS sqlstate, NULL::text AS "constraint",
+    {error}::text AS message, count(*) AS events, coalesce(max({attempts}), 0)::integer AS attempts,
+    min({received})::timestamptz AS oldest
+FROM {table}
+WHERE {status} IN ('ERROR', 'FAILED', 'error', 'failed', 'DEAD', 'dead')
+GROUP BY {tenant}, {error}
+ORDER BY events DESC
+LIMIT 2000;
+
+-- name: workers_in_the_house
+-- Sessions of workers, and since when the newest load is done.
+SELECT
+    (
+        SELECT count(*)::integer FROM pg_catalog.pg_stat_activity
+        WHERE datname = current_database() AND usename = 'sitevault_worker'
+    ) AS connected,
+    (
+        SELECT extract(EPOCH FROM pg_catalog.clock_timestamp() - l.finished_at)::float8
+        FROM ops.load AS l ORDER BY l.load_id DESC LIMIT 1
+    ) AS last_done_seconds;
+
+-- name: workers_by_their_work
+-- Since when the newest staged row is done.
+SELECT
+    NULL::integer AS connected,
+    extract(EPOCH FROM pg_catalog.clock_timestamp() - max(processed_timestamp))::float8 AS last_done_seconds
+FROM staging.site_tracking_events_s;
+
+-- name: rhythms_in_the_house
+-- Per active tenant: the minutes in which events came, by the newest manifests, and the longest pause between them.
+WITH newest AS (
+    SELECT b.tenant_hks, b.received_timestamp FROM raw.batch AS b ORDER BY b.batch_id DESC LIMIT 200000
+),
+
+arrival AS (
+    SELECT DISTINCT tenant.hk AS tenant_hk, date_trunc('minute', n.received_timestamp) AS at
+    FROM newest AS n CROSS JOIN unnest(n.tenant_hks) AS tenant (hk)
+),
+
+pause AS (
+    SELECT tenant_hk, at, at - lag(at) OVER (PARTITION BY tenant_hk ORDER BY at) AS length FROM arrival
+)
+
+SELECT
+    p.tenant_hk,
+    count(*)::integer AS minutes,
+    extract(EPOCH FROM max(p.at) - min(p.at))::float8 AS span_seconds,
+    extract(EPOCH FROM max(p.length))::float8 AS longest_pause_seconds,
+    extract(EPOCH FROM pg_catalog.clock_timestamp() - max(p.at))::float8 AS silent_seconds
+FROM pause AS p
+INNER JOIN auth.tenant_v AS t ON p.tenant_hk = t.tenant_hk
+WHERE t.status = 'active'
+GROUP BY p.tenant_hk;
+
+-- name: rhythms_in_a_table
+-- Per tenant: the minutes in which events came, by the newest rows, and the longest pause between them.
+WITH newest AS (
+    SELECT {tenant}::bytea AS tenant_hk, {received}::timestamptz AS received
+    FROM {table} ORDER BY {order} DESC LIMIT 200000
+),
+
+arrival AS (
+    SELECT DISTINCT n.tenant_hk, date_trunc('minute', n.received) AS at FROM newest AS n WHERE n.received IS NOT NULL
+),
+
+pause AS (
+    SELECT tenant_hk, at, at - lag(at) OVER (PARTITION BY tenant_hk ORDER BY at) AS length FROM arrival
+)
+
+SELECT
+    tenant_hk,
+    count(*)::integer AS minutes,
+    extract(EPOCH FROM max(at) - min(at))::float8 AS span_seconds,
+    extract(EPOCH FROM max(length))::float8 AS longest_pause_seconds,
+    extract(EPOCH FROM pg_catalog.clock_timestamp() - max(at))::float8 AS silent_seconds
+FROM pause
+GROUP BY tenant_hk;

@@ -1,0 +1,7 @@
+"""What waits, what failed, and whether anybody is at work."""
+
+from __future__ import annotations
+
+from sitevault.doctor.checks.queue import errors, ledger, pending, retries, silence, workers
+
+CHECKS = (pending.CHECK, errors.CHECK, retries.CHECK, ledger.CHECK, workers.CHECK, silence.CHECK)
