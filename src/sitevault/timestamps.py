@@ -27,8 +27,7 @@ def read_timestamp(value: Any) -> datetime | None:
     """
     if type(value) is str:
         try:
-            moment = datetime.fromisoformat(value)
-            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+            return _in_utc(datetime.fromisoformat(value))
         except (ValueError, OverflowError):
             return _read_unusual(value)
     if type(value) is int or type(value) is float:
@@ -88,4 +87,6 @@ def _from_http_date(text: str) -> datetime | None:
 
 
 def _in_utc(moment: datetime) -> datetime:
+    if moment.tzinfo is UTC:
+        return moment
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -12,14 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landed import RECEIVED, RULES, SECRET, TENANT, landed
-from sitevault.hashkeys import tenant_key
+from sitevault.hashkeys import GHOST, hash_key, tenant_key
+from sitevault.reasons import Reason
+from sitevault.staging.draft import Draft, PageState, TimeState
 from sitevault.staging.enrich.clock import derive_time
 from sitevault.staging.enrich.ip import keep_ip
 from sitevault.staging.enrich.url import canonical_url, query_tags, split_url
 from sitevault.staging.mapping import FIELDS
 from sitevault.staging.model import TenantRules
-from sitevault.staging.stage import Stager
+from sitevault.staging.rules import known_verdict, verdict
+from sitevault.staging.stage import Stager, blank
 from sitevault.staging.suspicion import suspicions
+from sitevault.staging.tenant import DOMAINS, HashKeys, Tenant
 
 OTHER = TenantRules(
     tenant_key("other"), SECRET, "full", {"session_id": ["a.b", "url"]}, {"x": {"required": ["y"]}}
@@ -121,3 +125,55 @@ def test_a_derived_time_is_always_a_believable_one(
 ) -> None:
     derived = derive_time(RECEIVED + occurred, None if sent is None else RECEIVED + sent, RECEIVED, late_days)
     assert -timedelta(days=1) <= RECEIVED - derived.occurred_at <= timedelta(days=late_days)
+
+
+drafts = st.fixed_dictionaries(
+    {
+        "event_type": st.none() | st.sampled_from(["page_view", "x", " ", ".x", "-"]) | st.text(max_size=3),
+        "session_id": st.none() | st.just("s"),
+        "visitor_id": st.none() | st.just("v"),
+    }
+)
+noticed = st.fixed_dictionaries(
+    {
+        "user_id": st.none() | st.just("u"),
+        "page_state": st.sampled_from(PageState),
+        "time_state": st.sampled_from(TimeState),
+        "unexpected": st.sampled_from([(), ["page_url"], ["page_url", "screen"]]),
+        "truncated": st.sampled_from([(), ["page_title"]]),
+        "cleaned": st.booleans(),
+        "suspicious": st.sampled_from([{}, {Reason.SQL_SUSPICIOUS: ["page_url"]}]),
+    }
+)
+
+
+@settings(max_examples=500)
+@given(drafts, noticed)
+def test_a_verdict_that_is_looked_up_is_the_one_the_rules_give(
+    columns: dict[str, Any], noted: dict[str, Any]
+) -> None:
+    event = landed({})
+    draft = Draft(event, Tenant(RULES), blank(event), None, 30)
+    for name, value in columns.items():
+        setattr(draft.out, name, value)
+    for name, value in noted.items():
+        setattr(draft, name, value)
+    assert known_verdict(draft) == verdict(draft)
+    assert known_verdict(draft) == verdict(draft)
+
+
+parts = st.none() | st.text(max_size=4) | st.sampled_from(["a", "A", "é", "e\u0301"])
+
+
+@given(st.lists(st.tuples(st.sampled_from(DOMAINS), parts, parts, parts), max_size=20))
+def test_a_remembered_hash_key_is_the_hash_key(
+    asked: list[tuple[str, str | None, str | None, str | None]],
+) -> None:
+    keys = HashKeys(RULES)
+    for domain, *of in asked:
+        if domain == "campaign":
+            plain = GHOST if of == [None] * 3 else hash_key(domain, TENANT, *of)
+            assert keys.campaign(*of) == plain
+        else:
+            plain = GHOST if of[0] is None else hash_key(domain, TENANT, of[0])
+            assert keys.key(domain, of[0]) == plain

@@ -41,7 +41,7 @@ def digest(payload: Json) -> int:
 
     Two payloads that say the same in another order or spacing have the same digest.
     """
-    if not SENT_AT_KEYS.isdisjoint(payload):
+    if "sent_at" in payload or "sentAt" in payload:
         payload = {key: value for key, value in payload.items() if key not in SENT_AT_KEYS}
     return int.from_bytes(hashlib.sha256(_encode_sorted(payload)).digest()[:8], "big", signed=True)
 

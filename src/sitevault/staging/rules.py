@@ -123,28 +123,69 @@ RULES = (
 _NOTES = {rule.id: Finding(rule.reason, rule.field) for rule in RULES}
 
 
+class Verdict(NamedTuple):
+    """What the rules say of an event."""
+
+    findings: Sequence[Finding]
+    score: int
+    """Hundredths, not below 0."""
+    invalid: bool
+    suspicious: bool
+
+
+_verdicts: dict[tuple[object, ...], Verdict] = {}
+_MOST_VERDICTS = 4096
+
+
 def judge(draft: Draft) -> None:
     """Apply every rule: note what fired, take its deduction, and settle score and status."""
+    verdict = known_verdict(draft)
+    draft.findings += verdict.findings
+    if verdict.invalid:
+        draft.invalid = True
+    if verdict.score < LOWEST_SCORE:
+        draft.invalid = True
+        draft.note(Reason.QUALITY_TOO_LOW)
+    out = draft.out
+    out.quality_score = SCORES[verdict.score]
+    if draft.invalid:
+        out.validation_status = ValidationStatus.INVALID
+    elif verdict.suspicious:
+        out.validation_status = ValidationStatus.SUSPICIOUS
+
+
+def known_verdict(draft: Draft) -> Verdict:
+    """`verdict`, looked up where nothing was found in particular fields: then it follows from five things.
+
+    Of ordinary traffic nearly every event is such a one: 0.7 us instead of 2.3. A property test compares the two.
+    """
+    if draft.unexpected or draft.truncated or draft.cleaned or draft.suspicious:
+        return verdict(draft)
+    out = draft.out
+    nobody = out.visitor_id is None and draft.user_id is None
+    situation = (out.event_type, out.session_id is None, nobody, draft.page_state, draft.time_state)
+    known = _verdicts.get(situation)
+    if known is None:
+        if len(_verdicts) >= _MOST_VERDICTS:
+            _verdicts.clear()
+        known = _verdicts[situation] = verdict(draft)
+    return known
+
+
+def verdict(draft: Draft) -> Verdict:
+    """The rules from top to bottom."""
+    findings: list[Finding] = []
     score = 100
-    suspicious = False
+    invalid = suspicious = False
     for rule in RULES:
         fired = rule.fires(draft)
         if not fired:
             continue
         if isinstance(fired, bool):
-            draft.findings.append(_NOTES[rule.id])
+            findings.append(_NOTES[rule.id])
         else:
-            draft.findings.extend(Finding(rule.reason, field) for field in fired)
+            findings.extend(Finding(rule.reason, field) for field in fired)
         score -= rule.deduction
-        draft.invalid |= rule.effect is Effect.INVALID
+        invalid |= rule.effect is Effect.INVALID
         suspicious |= rule.effect is Effect.SUSPICIOUS
-    score = max(score, 0)
-    if score < LOWEST_SCORE:
-        draft.invalid = True
-        draft.note(Reason.QUALITY_TOO_LOW)
-    out = draft.out
-    out.quality_score = SCORES[score]
-    if draft.invalid:
-        out.validation_status = ValidationStatus.INVALID
-    elif suspicious:
-        out.validation_status = ValidationStatus.SUSPICIOUS
+    return Verdict(findings, max(score, 0), invalid, suspicious)

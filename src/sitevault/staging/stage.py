@@ -101,7 +101,7 @@ class Stager:
                 tenant = prepared.get(event.tenant_hk)
                 if tenant is None:
                     tenant = prepared[event.tenant_hk] = self._prepare(event.tenant_hk, tenants)
-                drafts.append(Draft(event, tenant, _blank(event), self._geo, self._late_days))
+                drafts.append(Draft(event, tenant, blank(event), self._geo, self._late_days))
             except Exception as error:
                 failed.append((event, _place(error, "begin")))
         return drafts
@@ -145,7 +145,8 @@ def _lose(draft: Draft, step: str, columns: tuple[str, ...]) -> None:
     draft.note(Reason.ENRICHMENT_FAILED, step)
 
 
-def _blank(event: LandedEvent) -> StagedEvent:
+def blank(event: LandedEvent) -> StagedEvent:
+    """A staged event of which nothing but its landing is known."""
     return StagedEvent(
         tenant_hk=event.tenant_hk,
         batch_id=event.batch_id,

@@ -202,7 +202,7 @@ def set_keys(d: Draft) -> None:
     if d.user_id is not None:
         out.user_bk = keys.pseudonym(d.user_id)
         out.user_hk = keys.key("user", out.user_bk)
-    out.campaign_hk = keys.key("campaign", out.utm_source, out.utm_medium, out.utm_campaign)
+    out.campaign_hk = keys.campaign(out.utm_source, out.utm_medium, out.utm_campaign)
 
 
 def close(d: Draft) -> None:

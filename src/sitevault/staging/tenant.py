@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 
 from sitevault.hashkeys import GHOST, encode_part, key_prefix, pseudonym
 from sitevault.staging.contract import Contract
 from sitevault.staging.mapping import FieldMapping
 from sitevault.staging.model import TenantRules
+
+DOMAINS = ("session", "visitor", "page", "user", "campaign")
 
 
 class Tenant:
@@ -26,27 +27,42 @@ class Tenant:
 class HashKeys:
     """Hash keys of one tenant. Within a batch sessions, pages and visitors repeat, so each is hashed once."""
 
-    __slots__ = ("_known", "_prefixes", "_pseudonyms", "_secret", "_tenant_hk")
+    __slots__ = ("_campaigns", "_known", "_prefixes", "_pseudonyms", "_secret")
 
     def __init__(self, rules: TenantRules) -> None:
-        self._tenant_hk = rules.tenant_hk
         self._secret = rules.secret
-        self._prefixes: dict[str, bytes] = {}
-        self._known: dict[tuple[str, ...] | tuple[str | None, ...], bytes] = {}
+        self._prefixes = {domain: key_prefix(domain, rules.tenant_hk) for domain in DOMAINS}
+        self._known: dict[str, dict[str, bytes]] = {domain: {} for domain in DOMAINS}
+        self._campaigns: dict[tuple[str | None, ...], bytes] = {}
         self._pseudonyms: dict[str, str] = {}
 
     def forget(self) -> None:
         """Drop what the last batch left, so that memory stays flat."""
-        self._known.clear()
+        for known in self._known.values():
+            known.clear()
+        self._campaigns.clear()
         self._pseudonyms.clear()
 
-    def key(self, domain: str, *parts: str | None) -> bytes:
-        """The hash key of a business key; the ghost when every part is unknown."""
-        slot = (domain, *parts)
-        known = self._known.get(slot)
-        if known is None:
-            known = self._known[slot] = self._hash(domain, parts)
-        return known
+    def key(self, domain: str, part: str | None) -> bytes:
+        """The hash key of a business key of one part; the ghost when it is unknown."""
+        if part is None:
+            return GHOST
+        known = self._known[domain]
+        key = known.get(part)
+        if key is None:
+            key = known[part] = hashlib.sha256(self._prefixes[domain] + encode_part(part)).digest()
+        return key
+
+    def campaign(self, source: str | None, medium: str | None, name: str | None) -> bytes:
+        """The hash key of a campaign; the ghost when all of it is unknown."""
+        if source is None and medium is None and name is None:
+            return GHOST
+        parts = (source, medium, name)
+        key = self._campaigns.get(parts)
+        if key is None:
+            encoded = b"".join(map(encode_part, parts))
+            key = self._campaigns[parts] = hashlib.sha256(self._prefixes["campaign"] + encoded).digest()
+        return key
 
     def pseudonym(self, user_id: str) -> str:
         """The user's business key: only this tenant's secret makes it from the id."""
@@ -54,12 +70,3 @@ class HashKeys:
         if known is None:
             known = self._pseudonyms[user_id] = pseudonym(self._secret, user_id)
         return known
-
-    def _hash(self, domain: str, parts: tuple[str | None, ...]) -> bytes:
-        if all(part is None for part in parts):
-            return GHOST
-        prefix = self._prefixes.get(domain)
-        if prefix is None:
-            prefix = self._prefixes[domain] = key_prefix(domain, self._tenant_hk)
-        encode: Callable[[str | None], bytes] = encode_part
-        return hashlib.sha256(prefix + b"".join(map(encode, parts))).digest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import cache
 from typing import NamedTuple
 
 TOLERATED_SKEW = timedelta(seconds=5)
@@ -30,8 +31,13 @@ def derive_time(occurred: datetime, sent: datetime | None, received: datetime, l
         occurred = received - max(sent - occurred, timedelta())
         corrected = True
     age = received - occurred
-    if age > timedelta(days=late_days):
+    if age > _days(late_days):
         return Derived(received, False, too_old=True)
     if age < -AHEAD:
         return Derived(received, False, in_future=True)
     return Derived(occurred, corrected)
+
+
+@cache
+def _days(number: int) -> timedelta:
+    return timedelta(days=number)

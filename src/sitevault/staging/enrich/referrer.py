@@ -109,6 +109,7 @@ def is_internal(referrer_host: str, page_host: str) -> bool:
     return one == other or one.endswith(f".{other}") or other.endswith(f".{one}")
 
 
+@lru_cache(maxsize=8192)
 def _from_referrer(referrer_host: str | None, page_host: str | None) -> Origin:
     if referrer_host is None:
         return Origin("direct", Channel.DIRECT)
