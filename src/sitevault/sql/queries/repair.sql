@@ -186,3 +186,15 @@ FROM raw.dead_letter AS d
 WHERE d.status = 'ERROR'
 ORDER BY d.raw_event_id
 LIMIT %(most)s;
+
+-- name: failed_events_of_the_guide
+-- The same in a foreign database of the guide's shape.
+SELECT NULL AS tenant, r.raw_event_id, r.error_message
+FROM raw.site_tracking_events_r AS r
+WHERE r.processing_status = 'ERROR'
+ORDER BY r.raw_event_id
+LIMIT %(most)s;
+
+-- name: relation_exists
+-- Whether a table of this name is there.
+SELECT to_regclass(%(relation)s) IS NOT NULL;
