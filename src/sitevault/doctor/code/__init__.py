@@ -1,0 +1,1 @@
+"""Functions as trees: what a body does, statement by statement, as PostgreSQL's own parser sees it."""
