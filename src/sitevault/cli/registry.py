@@ -24,6 +24,7 @@ COMMANDS: dict[str, Entry] = {
     "trace": Entry("sitevault.cli.trace:trace", "The whole journey of one event."),
     "doctor": Entry("sitevault.cli.doctor:doctor", "Find what is wrong, here or in a foreign database."),
     "retention": Entry("sitevault.cli.retention:retention", "Drop days that are older than the settings keep."),
+    "repair": Entry("sitevault.cli.repair:repair", "Mend what the doctor found: plan, apply, undo."),
     "audit": Entry("sitevault.cli.audit:audit", "Prove that tenants are apart and the audit log is whole."),
     "serve": Entry("sitevault.cli.serve:serve", "Run one service in the foreground."),
     "migrate": Entry("sitevault.cli.migrate:migrate", "Bring the schema up to date."),

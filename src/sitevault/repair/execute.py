@@ -112,4 +112,4 @@ def _restore(ground: Ground, row: RowDone) -> None:
 
 def _as_written(text: str) -> sql.SQL:
     """A plan's own statement: its text was sealed when the plan was made, and is shown before it is run."""
-    return sql.SQL(text.replace("{", "{{").replace("}", "}}"))
+    return sql.SQL(text)

@@ -76,7 +76,7 @@ def apply(ground: Ground, plan: Plan, actor: str) -> Done:
     """
 
     def attempt() -> Done:
-        with ground.transaction():
+        with _told_plainly(), ground.transaction():
             _require_same_database(ground, plan)
             if record.state(ground, plan.digest) == "APPLIED":
                 return Done(plan.digest, (), 0, already=True)
@@ -97,7 +97,7 @@ def undo(ground: Ground, repair_id: str, actor: str) -> Done:
     """Take a repair back: every object and row as it was. Raises RepairRefusedError where they moved since."""
 
     def attempt() -> Done:
-        with ground.transaction():
+        with _told_plainly(), ground.transaction():
             plan, state = record.find(ground, repair_id)
             if state != "APPLIED":
                 return Done(plan.digest, (), 0, already=True)

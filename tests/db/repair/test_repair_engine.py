@@ -29,7 +29,7 @@ GRANT EXECUTE ON FUNCTION shop.price(integer) TO pg_monitor;
 """
 DOUBLED = (
     "CREATE OR REPLACE FUNCTION shop.price(n integer) RETURNS integer LANGUAGE plpgsql "
-    "AS $f$BEGIN RETURN 2 * n; END$f$"
+    "AS $f$BEGIN RETURN 2 * n; /* {} %s */ END$f$"
 )
 THING = ("shop", "thing")
 

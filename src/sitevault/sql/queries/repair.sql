@@ -17,7 +17,7 @@ SELECT set_config('lock_timeout', %(lock_timeout)s, true), set_config('statement
 SELECT
     set_config('timezone', 'UTC', true), set_config('datestyle', 'ISO, YMD', true),
     set_config('intervalstyle', 'postgres', true), set_config('bytea_output', 'hex', true),
-    set_config('extra_float_digits', '1', true), set_config('search_path', '', true);
+    set_config('extra_float_digits', '1', true);
 
 -- name: only_one
 -- One repair at a time.
@@ -186,3 +186,100 @@ FROM raw.dead_letter AS d
 WHERE d.status = 'ERROR'
 ORDER BY d.raw_event_id
 LIMIT %(most)s;
+
+-- name: failed_events_of_the_guide
+-- The same in a foreign database of the guide's shape.
+SELECT NULL AS tenant, r.raw_event_id, r.error_message
+FROM raw.site_tracking_events_r AS r
+WHERE r.processing_status = 'ERROR'
+ORDER BY r.raw_event_id
+LIMIT %(most)s;
+
+-- name: relation_exists
+-- Whether a table of this name is there.
+SELECT to_regclass(%(relation)s) IS NOT NULL;
+
+-- name: entry_points
+-- Functions that take an event's number and carry it from the raw table to the staging table.
+SELECT
+    format('%I.%I', n.nspname, p.proname) AS name,
+    format('%I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)) AS identity,
+    p.prokind
+FROM pg_catalog.pg_proc AS p
+INNER JOIN pg_catalog.pg_namespace AS n ON p.pronamespace = n.oid
+WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND p.prokind IN ('f', 'p')
+    AND p.pronargs - p.pronargdefaults = 1 AND p.proargtypes[0] IN ('bigint'::regtype, 'integer'::regtype)
+    AND p.prosrc ~* 'site_tracking_events_r' AND p.prosrc ~* 'site_tracking_events_s'
+ORDER BY 1;
+
+-- name: events_to_compare
+-- Stuck events first, then the newest that went through.
+SELECT r.raw_event_id
+FROM raw.site_tracking_events_r AS r
+ORDER BY r.processing_status = 'PROCESSED', r.raw_event_id DESC
+LIMIT %(most)s;
+
+-- name: pretend_pending
+-- As if nobody had touched the event yet; always rolled back.
+UPDATE raw.site_tracking_events_r SET processing_status = 'PENDING' WHERE raw_event_id = %(raw_event_id)s;
+
+-- name: pretend_unstaged
+-- As if it had not been staged; always rolled back.
+DELETE FROM staging.site_tracking_events_s WHERE raw_event_id = %(raw_event_id)s;
+
+-- name: staged_now
+-- What staging made of an event, each column as JSON; numbers drawn from sequences are left out.
+SELECT to_jsonb(s) - ARRAY(
+    SELECT a.attname
+    FROM pg_catalog.pg_attribute AS a
+    LEFT JOIN pg_catalog.pg_attrdef AS d ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+    WHERE a.attrelid = 'staging.site_tracking_events_s'::regclass AND a.attnum > 0
+        AND (a.attidentity <> '' OR pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%%')
+) AS staged
+FROM staging.site_tracking_events_s AS s
+WHERE s.raw_event_id = %(raw_event_id)s;
+
+-- name: status_now
+-- Where the event stands.
+SELECT r.processing_status FROM raw.site_tracking_events_r AS r WHERE r.raw_event_id = %(raw_event_id)s;
+
+-- name: bound_a_try
+-- One event must not hold the comparison up.
+SELECT set_config('statement_timeout', '5s', true), set_config('lock_timeout', '1s', true);
+
+-- name: contradicted_events_of_the_guide
+-- In a foreign database: events whose key is another tenant's. The key's owner is the evidence.
+SELECT encode(r.tenant_hk, 'hex') AS tenant, encode(k.tenant_hk, 'hex') AS rightful, r.raw_event_id::text
+FROM raw.site_tracking_events_r AS r
+INNER JOIN auth.api_key_h AS k ON r.api_key_hk = k.api_key_hk AND r.tenant_hk <> k.tenant_hk
+ORDER BY r.raw_event_id
+LIMIT %(most)s;
+
+-- name: assigned_events
+-- Events somebody decided on, with the tenant they are under and the tenant they were assigned to.
+SELECT encode(r.tenant_hk, 'hex') AS tenant, encode(t.tenant_hk, 'hex') AS rightful, r.raw_event_id::text
+FROM raw.site_tracking_events_r AS r
+INNER JOIN auth.tenant_h AS t ON t.tenant_bk = %(tenant)s
+WHERE r.raw_event_id = %(raw_event_id)s AND r.tenant_hk <> t.tenant_hk;
+
+-- name: tables_of_events
+-- Tables that carry an event's tenant; and whether they carry its number, so that its rows can be found.
+SELECT n.nspname, c.relname, count(*) FILTER (WHERE a.attname = 'raw_event_id') > 0 AS numbered
+FROM pg_catalog.pg_class AS c
+INNER JOIN pg_catalog.pg_namespace AS n ON c.relnamespace = n.oid
+INNER JOIN pg_catalog.pg_attribute AS a ON c.oid = a.attrelid AND NOT a.attisdropped
+WHERE n.nspname IN ('raw', 'staging', 'business', 'mart') AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+    AND a.attname IN ('tenant_hk', 'raw_event_id')
+GROUP BY n.nspname, c.relname
+HAVING count(*) FILTER (WHERE a.attname = 'tenant_hk') > 0
+ORDER BY n.nspname = 'raw' DESC, n.nspname, c.relname;
+
+-- name: rows_of_event
+-- Whether a table has one row of this event under this tenant.
+SELECT count(*) FROM {table} WHERE raw_event_id = %(raw_event_id)s::bigint AND tenant_hk = decode(%(tenant)s, 'hex');
+
+-- name: shape
+-- Whose database it is: Sitevault's own, one of the guide's shape, or another.
+SELECT
+    to_regclass('raw.landed_event') IS NOT NULL AND to_regclass('ops.ledger_d') IS NOT NULL AS house,
+    to_regclass('raw.site_tracking_events_r') IS NOT NULL AS guide;

@@ -1,0 +1,103 @@
+"""Old and new output of the staging functions compared on real events: what a new version gains and loses.
+
+Everything happens in a transaction that is rolled back, each event in a savepoint of its own. Values are compared,
+never shown: columns and counts say what changed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg import sql
+
+from sitevault.repair.ground import SQL, Ground
+
+MOST_EVENTS = 200
+
+
+class EntryPoint(NamedTuple):
+    """A function that is called with an event's number."""
+
+    name: str
+    identity: str
+    kind: str
+
+
+class Output(NamedTuple):
+    """What became of one event: its status and its staging row, or the SQLSTATE it failed with."""
+
+    status: str | None
+    staged: Mapping[str, Any] | None
+    sqlstate: str | None
+
+
+Outputs = dict[str, dict[int, Output]]
+
+
+def compare(ground: Ground, statements: str) -> list[str]:
+    """The difference that `statements` make, in lines for a person; empty where nothing reads the queue."""
+    with ground.transaction(), ground.conn.transaction(force_rollback=True):
+        events = [number for (number,) in ground.all(SQL.events_to_compare, {"most": MOST_EVENTS})]
+        old = _outputs(ground, events)
+        ground.conn.execute(sql.SQL(statements))
+        new = _outputs(ground, events)
+    return [line for identity in sorted(old.keys() | new.keys()) for line in _lines(identity, old, new)]
+
+
+def _outputs(ground: Ground, events: Sequence[int]) -> Outputs:
+    entries = [EntryPoint(*row) for row in ground.all(SQL.entry_points)]
+    return {entry.identity: {number: _try(ground, entry, number) for number in events} for entry in entries}
+
+
+def _try(ground: Ground, entry: EntryPoint, number: int) -> Output:
+    conn, key = ground.conn, {"raw_event_id": number}
+    output = Output(None, None, None)
+    try:
+        with conn.transaction(force_rollback=True):
+            conn.execute(SQL.bound_a_try)
+            conn.execute(SQL.pretend_unstaged, key)
+            conn.execute(SQL.pretend_pending, key)
+            call = "CALL {}({})" if entry.kind == "p" else "SELECT * FROM {}({})"
+            # the name is as the server quoted it
+            conn.execute(sql.SQL(call).format(sql.SQL(entry.name), sql.Literal(number)))
+            status, staged = ground.one(SQL.status_now, key), ground.one(SQL.staged_now, key)
+            output = Output(status[0] if status else None, staged[0] if staged else None, None)
+    except psycopg.Error as error:
+        output = Output(None, None, error.sqlstate or "lost")
+    return output
+
+
+def _lines(identity: str, old: Outputs, new: Outputs) -> Iterator[str]:
+    if identity not in new:
+        yield f"{identity}: is gone afterwards"
+        return
+    before, after = old.get(identity, {}), new[identity]
+    yield f"{identity}, {len(after)} events: before {_ends(before)}; after {_ends(after)}"
+    gained, lost, changed = Counter[str](), Counter[str](), Counter[str]()
+    for number, output in after.items():
+        was = before[number].staged if number in before else None
+        if output.staged is None and was is None:
+            continue
+        for column in sorted((was or {}).keys() | (output.staged or {}).keys()):
+            one, other = (was or {}).get(column), (output.staged or {}).get(column)
+            if one != other:
+                (gained if one is None else lost if other is None else changed)[column] += 1
+    for what, columns in (("gained", gained), ("lost", lost), ("changed", changed)):
+        if columns:
+            yield f"  {what}: " + ", ".join(f"{name} {count}" for name, count in sorted(columns.items()))
+
+
+def _ends(outputs: Mapping[int, Output]) -> str:
+    ends = Counter(
+        f"failed with {output.sqlstate}" if output.sqlstate else _staged(output) for output in outputs.values()
+    )
+    return ", ".join(f"{count} {end}" for end, count in sorted(ends.items())) or "not there"
+
+
+def _staged(output: Output) -> str:
+    if output.staged is None:
+        return f"{output.status} without a staging row"
+    return f"{output.status}, {output.staged.get('validation_status', 'staged')}"
