@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+import msgspec
 import psycopg
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -110,6 +111,21 @@ def test_whatever_the_door_accepts_casts_to_json_and_jsonb(postgresql: psycopg.C
     assert row == ("object",)
 
 
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(payload=documents, before=st.integers(0, 700))
+def test_numbers_that_are_not_looked_at_fit(payload: bytes, before: int):
+    payload = b" " * before + payload
+    if _is_json(payload) and not door.needs_a_look_at_numbers(payload):
+        assert door.numbers_fit(payload)
+
+
+@pytest.mark.parametrize("before", range(620))
+@pytest.mark.parametrize("number", ["1" * 309, "0." + "0" * 999, "1" * 100 + "." + "1" * 900, "0." + "1" * 309])
+def test_a_long_number_is_looked_at_wherever_it_stands(number: str, before: int):
+    payload = b'{"a":' + b" " * before + number.encode() + b"}"
+    assert door.needs_a_look_at_numbers(payload)
+
+
 plain = st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.text(max_size=20)
 ordinary = st.recursive(
     plain | st.floats(allow_nan=False, allow_infinity=False),
@@ -174,6 +190,14 @@ def refusal_or(attempt: Callable[[], T]) -> T | Reason:
         return attempt()
     except RefusedError as refused:
         return refused.reason
+
+
+def _is_json(payload: bytes) -> bool:
+    try:
+        msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return True
 
 
 def _texts(value: Any) -> list[str]:

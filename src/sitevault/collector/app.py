@@ -22,7 +22,7 @@ from sitevault.collector.ratelimit import RateLimiter
 from sitevault.collector.receipts import BadEventIdError, ReceiptReader, read_event_id
 from sitevault.collector.request import Receive, Request, Scope, Send
 from sitevault.config import Config
-from sitevault.landing.identity import identity_of
+from sitevault.landing.identity import wire_identity
 from sitevault.landing.writer import Landed, LandingRow, LandingWriter, NotLandedError, wire_time
 from sitevault.reasons import Reason
 from sitevault.tenancy.keyring import KeyGrant, Keyring
@@ -194,7 +194,7 @@ class Collector:
             LandingRow(
                 grant.tenant_hk,
                 grant.api_key_hk,
-                identity_of(entry, grant.tenant_hk, received, late_days).bytes,
+                wire_identity(entry, grant.tenant_hk, received, late_days),
                 moment,
                 *client,
                 delivery.protocol,

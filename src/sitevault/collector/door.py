@@ -18,10 +18,13 @@ DIGITS_OF_A_DOUBLE = 308
 
 _decode = msgspec.json.Decoder().decode
 
-_DIGITS = b"0123456789"
+_ANY_DIGIT = re.compile(rb"[0-9]")
+_TOO_MANY_DIGITS = re.compile(rb"[0-9]{%d}" % (DIGITS_OF_A_DOUBLE + 1))
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _NUMBER = re.compile(rb"-?[0-9][-+0-9.eE]*")
-_TINY = re.compile(rb"[0-9][eE]-[0-9]{3}")
+# Text first and the digit before it afterwards: 1.3 us for an event with "e-" in its ids, not 10.
+_TINY = re.compile(rb"e-[0-9]{3}(?<=[0-9]e-[0-9]{3})")
+_TINY_UPPER = re.compile(rb"E-[0-9]{3}(?<=[0-9]E-[0-9]{3})")
 # In valid JSON a backslash stands only in strings, so an odd run of them before u0000 is that character, even
 # where a later value of the same key hides it from the decoded event.
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
@@ -48,7 +51,7 @@ def check(payload: bytes, config: Config) -> Reason | None:
         return Reason.JSON_NUL_CHARACTER
     if _needs_a_walk(payload, config) and (reason := _walk(event, config)) is not None:
         return reason
-    if _needs_a_look_at_numbers(payload) and not _numbers_fit(payload):
+    if needs_a_look_at_numbers(payload) and not numbers_fit(payload):
         return Reason.JSON_NUMBER_OUT_OF_RANGE
     return None
 
@@ -137,16 +140,20 @@ def _check_string(text: str, limit: int) -> Reason | None:
     return None
 
 
-def _needs_a_look_at_numbers(payload: bytes) -> bool:
-    if (b"e-" in payload or b"E-" in payload) and _TINY.search(payload):
+def needs_a_look_at_numbers(payload: bytes) -> bool:
+    """Whether a number of a payload that can be decoded may not fit."""
+    if b"e-" in payload and _TINY.search(payload):
         return True
-    return (
-        len(payload) > DIGITS_OF_A_DOUBLE
-        and len(payload) - len(payload.translate(None, _DIGITS)) > DIGITS_OF_A_DOUBLE
-    )
+    if b"E-" in payload and _TINY_UPPER.search(payload):
+        return True
+    # What else does not fit has more digits in a row than a double: so many that one of these bytes is among them.
+    # It is a second look at one event in ten, and the first costs 0.3 us; counting the digits of an event took 5.
+    signs = payload[DIGITS_OF_A_DOUBLE :: DIGITS_OF_A_DOUBLE + 1]
+    return _ANY_DIGIT.search(signs) is not None and _TOO_MANY_DIGITS.search(payload) is not None
 
 
-def _numbers_fit(payload: bytes) -> bool:
+def numbers_fit(payload: bytes) -> bool:
+    """Whether jsonb, and then a double, can hold every number."""
     # In valid JSON a digit outside a string belongs to a number.
     return all(_number_fits(found[0]) for found in _NUMBER.finditer(_STRING.sub(b'""', payload)))
 

@@ -13,6 +13,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +22,15 @@ import msgspec
 from sitevault.hashkeys import SPEC_VERSION, encode_part
 from sitevault.timestamps import EPOCH, event_day, read_timestamp
 
-__all__ = ["ID_PATHS", "TIME_PATHS", "event_day", "event_identity", "identity_of", "read_identity"]
+__all__ = [
+    "ID_PATHS",
+    "TIME_PATHS",
+    "event_day",
+    "event_identity",
+    "identity_of",
+    "read_identity",
+    "wire_identity",
+]
 
 ID_PATHS = ("event_id", "message_id", "messageId", "id", "event_data.event_id")
 TIME_PATHS = (
@@ -72,7 +81,13 @@ def event_identity(
     Without a client id those bits are random. A time is believed up to `late_days` back and a day ahead of
     `received` (both with a time zone).
     """
-    if occurred is not None and -AHEAD <= received - occurred <= timedelta(days=late_days):
+    return UUID(int=_identity(tenant_hk, client_id, occurred, received, late_days))
+
+
+def _identity(
+    tenant_hk: bytes, client_id: str | None, occurred: datetime | None, received: datetime, late_days: int
+) -> int:
+    if occurred is not None and -AHEAD <= received - occurred <= _days(late_days):
         ms = _milliseconds(occurred)
     elif client_id is None:
         ms = _milliseconds(received)
@@ -84,29 +99,36 @@ def event_identity(
         digest = hashlib.sha256(SPEC_VERSION + tenant_hk + encode_part(client_id)).digest()
         rest = int.from_bytes(digest[:_RANDOM_BYTES], "big")
     # 48 bits of time, version 7, 12 bits, variant 2 (binary 10), 62 bits
-    return UUID(
-        int=(ms & _MS_BITS) << 80
-        | 0x7 << 76
-        | (rest >> 62 & 0xFFF) << 64
-        | 0x2 << 62
-        | (rest & 0x3FFF_FFFF_FFFF_FFFF)
+    return (
+        (ms & _MS_BITS) << 80 | 0x7 << 76 | (rest >> 62 & 0xFFF) << 64 | 0x2 << 62 | rest & 0x3FFF_FFFF_FFFF_FFFF
     )
 
 
 def identity_of(payload: bytes, tenant_hk: bytes, received: datetime, late_days: int) -> UUID:
     """The id of an event as it was received; a payload that is not a JSON object gets a random one."""
+    return UUID(bytes=wire_identity(payload, tenant_hk, received, late_days))
+
+
+def wire_identity(payload: bytes, tenant_hk: bytes, received: datetime, late_days: int) -> bytes:
+    """The same as its 16 bytes; to make a UUID of them and bytes of it again takes a microsecond."""
+    client_id, occurred = _sent_identity(payload)
+    return _identity(tenant_hk, client_id, occurred, received, late_days).to_bytes(16, "big")
+
+
+def _sent_identity(payload: bytes) -> tuple[str | None, datetime | None]:
     try:
         sent = _decode_sent(payload)
     except msgspec.MsgspecError:
-        return event_identity(tenant_hk, None, None, received, late_days)
-    ids = (sent.event_id, sent.message_id, sent.messageId, sent.id)
-    times = (sent.timestamp, sent.occurred_at, sent.occurredAt, sent.ts, sent.originalTimestamp, sent.time)
-    client_id, occurred = _first_id(ids), _first_time(times)
+        return None, None
+    client_id = _first_id((sent.event_id, sent.message_id, sent.messageId, sent.id))
+    occurred = _first_time(
+        (sent.timestamp, sent.occurred_at, sent.occurredAt, sent.ts, sent.originalTimestamp, sent.time)
+    )
     if client_id is None or occurred is None:
         nested = _nested(sent.event_data)
         client_id = _first_id((nested.event_id,)) if client_id is None else client_id
         occurred = read_timestamp(nested.timestamp) if occurred is None else occurred
-    return event_identity(tenant_hk, client_id, occurred, received, late_days)
+    return client_id, occurred
 
 
 def read_identity(payload: Mapping[str, Any]) -> tuple[str | None, datetime | None]:
@@ -151,3 +173,8 @@ def _first_time(candidates: tuple[Any, ...]) -> datetime | None:
 def _milliseconds(moment: datetime) -> int:
     since = moment - EPOCH
     return since.days * _DAY_MS + since.seconds * 1000 + since.microseconds // 1000
+
+
+@cache
+def _days(number: int) -> timedelta:
+    return timedelta(days=number)
