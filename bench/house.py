@@ -114,9 +114,9 @@ class House:
 
 
 @contextmanager
-def temporary_home() -> Iterator[Path]:
+def temporary_home(what: str = "bench") -> Iterator[Path]:
     """An empty directory that the server's user can enter (its parent follows TMPDIR), removed at the end."""
-    home = Path(tempfile.mkdtemp(prefix="sitevault-bench-"))
+    home = Path(tempfile.mkdtemp(prefix=f"sitevault-{what}-"))
     home.chmod(0o711)
     try:
         yield home

@@ -188,6 +188,17 @@ def test_a_service_that_falls_is_started_again(home: Path, start_up: Callable[[]
     assert post(up, key, "?wait=vault")["status"] == "vaulted"
 
 
+def test_postgresql_that_is_killed_is_started_again(home: Path, start_up: Callable[[], Up]) -> None:
+    key = prepare(home)
+    up = start_up()
+    pid_file = home / "postgres" / "data" / "postmaster.pid"
+    before = int(pid_file.read_text().split()[0])
+    os.kill(before, signal.SIGKILL)
+    wait_until(lambda: "PostgreSQL fell and is started again" in up.said)
+    assert int(pid_file.read_text().split()[0]) != before
+    assert post(up, key, "?wait=vault")["success"]
+
+
 def test_a_taken_port_is_said_and_nothing_is_left_running(home: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -14,6 +14,7 @@ from sitevault.cli.session import Session, examples, json_option
 if TYPE_CHECKING:
     from sitevault.db.connect import Database
     from sitevault.supervisor.child import Tree
+    from sitevault.supervisor.server import Standby
 
 _TEND_SECONDS = 0.5
 
@@ -26,26 +27,31 @@ _TEND_SECONDS = 0.5
 def up(session: Session) -> None:
     """Run everything: PostgreSQL (embedded unless DATABASE_URL is set), migrations, collector, worker.
 
-    A service that falls is started again. Ctrl-C stops everything in order; the data stays. Logs are in the
+    Whatever falls is started again, PostgreSQL included. Ctrl-C stops everything in order; the data stays. Logs are in the
     home's log directory. The answer, with --json too, comes once everything is up.
     """
     from sitevault.supervisor import services
+    from sitevault.supervisor.server import standing_by
 
-    with session.database() as database, services.running(session.config, session.config_path) as (tree, url):
+    with (
+        session.database() as database,
+        standing_by(session.config) as standby,
+        services.running(session.config, session.config_path) as (tree, url),
+    ):
         answer = {"success": True, "url": url, "logs": str(session.config.home / "log")}
         session.answer(answer, "\n".join(_welcome(session, database, url)))
         try:
-            _tend(session, tree)
+            _tend(session, standby, tree)
         finally:
             session.say("\nStopping; what has landed stays.")
             tree.stop()
             session.say(_farewell(database))
 
 
-def _tend(session: Session, tree: Tree) -> None:
+def _tend(session: Session, standby: Standby, tree: Tree) -> None:
     try:
         while True:
-            for news in tree.tend():
+            for news in (*standby.tend(), *tree.tend()):
                 session.say(news)
             time.sleep(_TEND_SECONDS)
     except KeyboardInterrupt:

@@ -30,8 +30,17 @@ _DUTY_SECONDS = 10.0
 class EmbeddedServer:
     """A running server and our claim on it; a context manager that releases the claim."""
 
-    def __init__(self, cluster: Cluster, home: Path, lock: int, found: PidFile, started_here: bool) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        home: Path,
+        lock: int,
+        found: PidFile,
+        started_here: bool,
+        overrides: dict[str, str],
+    ) -> None:
         self._cluster = cluster
+        self._overrides = overrides
         self.home = home
         self._lock: int | None = lock
         self._owner = os.getpid()
@@ -50,6 +59,19 @@ class EmbeddedServer:
             user=cluster.SUPERUSER,
             password=self._cluster.superuser_password,
         )
+
+    def revive(self, notify: Notify | None = None) -> bool:
+        """Start the server again if it has fallen; False if it stands. Whoever starts a service does the same.
+
+        Raises SitevaultError when it does not start; the claim stays, so that it can be tried again.
+        """
+        lock, notify = self._lock, notify or _silent
+        if lock is None or postmaster.serves(self.pid, self._cluster.data):
+            return False
+        with _start_lock(self.home, notify):
+            found, started_here = _ensure_running(self._cluster, self.home, lock, notify, self._overrides)
+        self.pid = found.pid
+        return started_here
 
     def release(self, notify: Notify | None = None) -> None:
         """Give up the claim; if nobody else has one, the server is stopped and its data left. Idempotent."""
@@ -94,11 +116,12 @@ def attach(
             fcntl.flock(lock, fcntl.LOCK_SH)
             place = cluster.locate(home, binaries.find(bindir))
             cluster.create_unless_there(place, durable=durable)
-            found, started_here = _ensure_running(place, home, lock, notify, _overrides(durable, loopback_port))
+            overrides = _overrides(durable, loopback_port)
+            found, started_here = _ensure_running(place, home, lock, notify, overrides)
         except BaseException:
             os.close(lock)
             raise
-    return EmbeddedServer(place, home, lock, found, started_here)
+    return EmbeddedServer(place, home, lock, found, started_here, overrides)
 
 
 def _ensure_running(

@@ -27,9 +27,18 @@ class ServiceFailedError(SitevaultError):
 class Child:
     """A `sitevault serve --only …` process; dies with us, because it holds the other end of our lifeline."""
 
-    def __init__(self, service: str, log: Path, *, config_path: Path | None, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        service: str,
+        log: Path,
+        *,
+        config_path: Path | None,
+        environ: Mapping[str, str],
+        module: str = "sitevault",
+    ) -> None:
         self.service = service
         self.log = log
+        self._module = module
         self._config = ["--config", str(config_path)] if config_path else []
         self._environ = dict(environ)
         self._process: subprocess.Popen[bytes] | None = None
@@ -48,7 +57,7 @@ class Child:
         theirs, self._lifeline = os.pipe()
         self._ready = ReadyPipe()
         command = [
-            sys.executable, "-m", "sitevault", *self._config, "serve", "--only", self.service,
+            sys.executable, "-m", self._module, *self._config, "serve", "--only", self.service,
             "--lifeline", str(theirs), "--ready-fd", str(self._ready.writing),
         ]  # fmt: skip
         try:
