@@ -47,7 +47,7 @@ class Disk:
 
 @contextmanager
 def small_disk(home: Path, image: Path, megabytes: int) -> Iterator[Disk]:
-    """Mount ext4 of this size over `home` (its blocks in the sparse file `image`), seen by us and our children only.
+    """Mount ext4 of this size over `home`, its blocks in the sparse file `image`; only our children see it.
 
     The mount is in a namespace of this process: however it ends, nothing stays mounted.
     """

@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 from bench.house import environment
+
 from chaos.turned import VARIABLE, Clock
 from sitevault.db.embedded import EmbeddedServer
 from sitevault.errors import SitevaultError

@@ -16,9 +16,9 @@ RESULTS = Path(__file__).with_name("results.json")
 SOAK_RESULTS = Path(__file__).with_name("soak.json")
 INTRODUCTION = """\
 Written from two recorded runs; do not edit. What is done and why is in
-[under fire](../explanation/under-fire.md). Two collectors, two workers, the embedded PostgreSQL and the clients run
-on the same cores; PostgreSQL is durable. How long things took depends on the machine, and others were at work on
-this one; what was lost or doubled does not."""
+[under fire](../explanation/under-fire.md). Two collectors, two workers, the embedded PostgreSQL and the clients
+run on the same cores; PostgreSQL is durable. How long things took depends on the machine, and others were at work
+on this one; what was lost or doubled does not."""
 REPETITION = """\
 Repeat it with `make chaos`; the same seed draws the same faults, at the same moments, and the same events. What
 they hit is up to the machine. To write this page: `python -m chaos --json chaos/results.json`,
@@ -52,7 +52,8 @@ def _head(run: Run) -> Iterator[str]:
     yield f"| seed | {run.seed} |"
     yield f"| filesystem of the home | {run.disk} |"
     yield f"| kill -9 | {run.kills} of {run.kills_wanted} asked for |"
-    yield f"| faults in all | {sum(run.by_kind.values())} of {len(run.by_kind)} kinds, in {run.minutes:g} minutes |"
+    faults = sum(run.by_kind.values())
+    yield f"| faults in all | {faults} of {len(run.by_kind)} kinds, in {run.minutes:g} minutes |"
     yield ""
     yield REPETITION
 
@@ -102,8 +103,8 @@ def _faults(run: Run) -> Iterator[str]:
         yield ""
         yield (
             f"PostgreSQL took {median(run.recoveries):.1f} s (median) and {max(run.recoveries):.1f} s at most from"
-            f" being found dead to taking connections. Nobody at all was answered for {run.longest_silence:.1f} s at"
-            " most."
+            f" being found dead to taking connections. The longest time in which nobody was answered was"
+            f" {run.longest_silence:.1f} s."
         )
 
 
@@ -126,11 +127,14 @@ def _soak(soak: Soak | None) -> Iterator[str]:
         return
     yield (
         f"{soak.minutes:g} minutes at {soak.rate:,.0f} events/s ({soak.why_rate}), a sample every"
-        f" {soak.every:g} s. A figure is judged by the slope of its second half (Theil-Sen, with its 95 % interval):"
+        f" {soak.every:g} s. A figure is judged by the slope of its second half (Theil-Sen, 95 % interval):"
         " flat when the whole interval lies under the limit, growing when it lies above, else undecided."
     )
     yield ""
-    yield f"`{soak.command}` on {soak.started:%Y-%m-%d}: {soak.sent:,} events sent, {soak.acknowledged:,} answered 200."
+    yield (
+        f"`{soak.command}` on {soak.started:%Y-%m-%d}: {soak.sent:,} events sent,"
+        f" {soak.acknowledged:,} answered 200."
+    )
     yield ""
     yield "| figure | first | median | last | grows per hour (95 %) | limit per hour | verdict |"
     yield "|---|---|---|---|---|---|---|"

@@ -14,7 +14,10 @@ def lines(run: Run) -> Iterator[str]:
     yield ""
     yield f"{verdict(run)}  (seed {run.seed})"
     yield f"  {run.kills} kill -9 among {sum(run.by_kind.values())} faults of {len(run.by_kind)} kinds"
-    yield f"  {run.sent} events sent, {run.acknowledged} answered 200, {found.events} found, {found.landed} copies landed"
+    yield (
+        f"  {run.sent} events sent, {run.acknowledged} answered 200, {found.events} found,"
+        f" {found.landed} copies landed"
+    )
     yield (
         f"  {found.vaulted} vaulted + {found.duplicate} duplicate + {found.invalid} invalid + {found.error} error"
         f" = {found.vaulted + found.duplicate + found.invalid + found.error}"
@@ -25,7 +28,10 @@ def lines(run: Run) -> Iterator[str]:
             f" {median(run.recoveries):.1f} s (median), {max(run.recoveries):.1f} s (longest)"
         )
     yield f"  nobody was answered for {run.longest_silence:.1f} s at most"
-    yield f"  answered {run.outcome.answered_seconds} s and drained {run.outcome.drained_seconds} s after the last fault"
+    yield (
+        f"  everything answered {run.outcome.answered_seconds} s after the last fault,"
+        f" drained {run.outcome.drained_seconds} s later"
+    )
     for fault, why in run.skipped.items():
         yield f"  skipped: {fault} ({why})"
     for check in run.account.checks:

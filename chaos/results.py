@@ -6,8 +6,8 @@ from collections import Counter
 from datetime import datetime
 
 import msgspec
-
 from bench.machine import Machine
+
 from chaos.verify import Account
 
 

@@ -14,9 +14,9 @@ from random import Random
 from typing import Any
 
 import psycopg
-
 from bench.house import Holder, temporary_home
 from bench.machine import describe
+
 from chaos import traffic
 from chaos.disk import Disk, small_disk
 from chaos.faults import ALL
@@ -84,16 +84,19 @@ def run(seed: int, kills: int, minutes: float, rate: float, command: str, tell: 
 @contextmanager
 def house() -> Iterator[tuple[Path, Disk]]:
     """An empty home on a small filesystem where that can be had."""
-    with temporary_home("chaos") as home, tempfile.TemporaryDirectory(prefix="sitevault-chaos-disk-") as beside:
-        with small_disk(home, Path(beside) / "image", DISK_MEGABYTES) as disk:
-            yield home, disk
+    with (
+        temporary_home("chaos") as home,
+        tempfile.TemporaryDirectory(prefix="sitevault-chaos-disk-") as beside,
+        small_disk(home, Path(beside) / "image", DISK_MEGABYTES) as disk,
+    ):
+        yield home, disk
 
 
 def refuse_poison(admin: psycopg.Connection[Any]) -> None:
     """Let the vault of this database refuse one event type, as a rule of its owner's own would."""
     admin.execute(
         "ALTER TABLE business.site_event_nl ADD CONSTRAINT chaos_refuses_poison"
-        f" CHECK (event_type <> '{traffic.POISON_TYPE}')"  # noqa: S608 -- a constant of ours
+        f" CHECK (event_type <> '{traffic.POISON_TYPE}')"
     )
 
 
@@ -153,9 +156,7 @@ class Load:
         return asyncio.run_coroutine_threadsafe(what, self._loop).result()
 
 
-def _strike_all(
-    site: Site, schedule: list[Strike], longest: float, load: Load, tell: Tell
-) -> Iterator[Happened]:
+def _strike_all(site: Site, schedule: list[Strike], longest: float, load: Load, tell: Tell) -> Iterator[Happened]:
     began = time.monotonic()
     kills = 0
     for number, strike in enumerate(schedule, 1):
@@ -176,8 +177,8 @@ def _strike_all(
             said, done = f"PostgreSQL went away: {type(error).__name__}", False
         kills += fault.kills and done
         tell(
-            f"{at:6.0f} s  {number:>4}/{len(schedule)}  {kills:>3} kills  {load.journal.acknowledged:>8} answered  "
-            f"{fault.name}: {said}"
+            f"{at:6.0f} s  {number:>4}/{len(schedule)}  {kills:>3} kills"
+            f"  {load.journal.acknowledged:>8} answered  {fault.name}: {said}"
         )
         yield Happened(round(at, 1), fault.name, fault.kills and done, done, said)
 

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from chaos.faults import ALL
 
-
 SPARE = 1.1
 
 

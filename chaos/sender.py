@@ -10,9 +10,9 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 import msgspec
-
 from bench import client
 from bench.client import Reply
+
 from chaos.journal import Journal, Sent
 from chaos.traffic import Parcel
 from chaos.wire import Line
@@ -44,7 +44,9 @@ class Post(NamedTuple):
 class Sender:
     """Sends at a rate until `finish`; lives in one event loop."""
 
-    def __init__(self, urls: list[str], source: Iterator[Parcel], journal: Journal, rate: float, seed: int) -> None:
+    def __init__(
+        self, urls: list[str], source: Iterator[Parcel], journal: Journal, rate: float, seed: int
+    ) -> None:
         self._urls = urls
         self._source = source
         self._journal = journal

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
-
 from bench.house import Holder
+
 from chaos.disk import Disk
 from chaos.keeper import Keeper
 from chaos.relay import Relay

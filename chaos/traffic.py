@@ -1,4 +1,4 @@
-"""Events to send: the bench's traffic, with some whose clock is wrong, some without an id, and some that are bad."""
+"""Events to send: the bench's traffic, some with a wrong clock, some without an id, and some that are bad."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from bench import traffic
 from bench.house import Holder
+
 from chaos.journal import Fate
 from sitevault import clock
 from sitevault.timestamps import EPOCH
@@ -19,7 +20,7 @@ POISON_TYPE = "chaos_poison"
 """What this database is told to refuse in the vault."""
 SHARES = {"skewed": 0.03, "wild": 0.01, "nameless": 0.01, "invalid": 0.015, "poison": 0.002, "refused": 0.005}
 LATEST, EARLIEST = timedelta(hours=10), timedelta(days=-12)
-"""Within what the collector believes (a day ahead, 30 days back) while its own clock is turned: see faults/clock.py."""
+"""Within what the collector believes (a day ahead, 30 days back) while its clock is turned: faults/clocks.py."""
 _WILD = (timedelta(days=5), timedelta(days=-200))
 _CHUNK = 2_000
 _IDS = ("event_id", "id", "messageId")
@@ -74,7 +75,9 @@ def _one(chance: Random, event: traffic.Event, serial: int) -> Parcel:
 def _parcel(holder: Holder, payload: dict[str, Any], fate: Fate, repeatable: bool) -> Parcel:
     # Every second one spaced as no encoder of ours would: landing keeps bytes, not values.
     separators = (" , ", " :  ") if len(payload) % 2 else (",", ":")
-    return Parcel(holder, json.dumps(payload, ensure_ascii=False, separators=separators).encode(), fate, repeatable)
+    return Parcel(
+        holder, json.dumps(payload, ensure_ascii=False, separators=separators).encode(), fate, repeatable
+    )
 
 
 def _shift(payload: dict[str, Any], by: timedelta) -> None:

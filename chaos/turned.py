@@ -9,7 +9,6 @@ from __future__ import annotations
 import mmap
 import os
 import struct
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -54,7 +53,7 @@ def main() -> None:
     replace_clock(Path(os.environ[VARIABLE]))
     from sitevault.cli.main import main as sitevault
 
-    sys.exit(sitevault())
+    sitevault()
 
 
 if __name__ == "__main__":

@@ -10,6 +10,4 @@ from chaos.faults.kills import KILLS
 from chaos.faults.locks import LOCKS
 from chaos.faults.stops import STOPS
 
-ALL: dict[str, Fault] = {
-    fault.name: fault for fault in (*KILLS, *STOPS, *CUTS, *LOCKS, *DISKS, *CLOCKS)
-}
+ALL: dict[str, Fault] = {fault.name: fault for fault in (*KILLS, *STOPS, *CUTS, *LOCKS, *DISKS, *CLOCKS)}

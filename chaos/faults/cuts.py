@@ -1,18 +1,21 @@
-"""Connections cut: the clients' (by a relay, with RST) and the services' to PostgreSQL, in the middle of a COPY."""
+"""Connections cut: the clients' (by a relay, with RST), and the services' to PostgreSQL."""
 
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from random import Random
-from typing import Any
+from typing import LiteralString
 
 import psycopg
+from psycopg import sql
 
-from chaos.faults.fault import Fault
+from chaos.faults.fault import SQL, Fault, MissedError
+from chaos.faults.locks import lock
 from chaos.site import Site
 
-_LANDING = "sitevault-collector-landing"
 _WAIT_SECONDS = 5.0
+_ATTEMPTS = 5
 
 
 def _clients(site: Site, chance: Random) -> str:
@@ -22,60 +25,37 @@ def _clients(site: Site, chance: Random) -> str:
 
 def _mid_copy(site: Site, chance: Random) -> str:
     """A lock on the partitions holds the COPY after its first rows; then its backend is ended."""
-    with site.admin() as holder, site.admin() as admin, holder.transaction():
-        leaves = admin.execute("SELECT relid::regclass::text FROM pg_partition_tree('raw.landed_event') WHERE isleaf")
-        for (leaf,) in leaves.fetchall():
-            holder.execute(f"LOCK TABLE {leaf} IN ACCESS EXCLUSIVE MODE")  # noqa: S608 -- a name from the catalog
-        pids = _copying(admin)
-        for pid in pids:
-            admin.execute("SELECT pg_terminate_backend(%s)", (pid,))
-    return f"{len(pids)} in the middle of COPY"
-
-
-def _copying(admin: psycopg.Connection[Any]) -> list[int]:
-    deadline = time.monotonic() + _WAIT_SECONDS
-    while time.monotonic() < deadline:
-        rows = admin.execute(
-            "SELECT pid FROM pg_stat_activity WHERE application_name = %s AND wait_event_type = 'Lock'"
-            " AND query LIKE 'COPY raw.landed_event%%'",
-            (_LANDING,),
-        ).fetchall()
-        if rows:
-            return [pid for (pid,) in rows]
-        time.sleep(0.01)
-    return []
+    for _ in range(_ATTEMPTS):
+        with suppress(psycopg.errors.DeadlockDetected), site.admin() as holder, holder.transaction():
+            for partition in holder.execute(SQL.landing_partitions).fetchall():
+                holder.execute(lock(partition, "ACCESS EXCLUSIVE"))
+            ended = _end(site, SQL.end_copying, wait=True)
+            if ended:
+                return f"{ended} in the middle of COPY"
+    raise MissedError("no COPY was under way")
 
 
 def _landing(site: Site, chance: Random) -> str:
-    return _terminate(site, "application_name = 'sitevault-collector-landing'")
+    return f"{_end(site, SQL.end_landing)} backends"
 
 
 def _loads(site: Site, chance: Random) -> str:
-    """Wait until a worker is in the middle of a claim, then end its backend."""
-    deadline = time.monotonic() + _WAIT_SECONDS
-    busy = "application_name LIKE 'sitevault-worker-%' AND xact_start IS NOT NULL AND query LIKE 'INSERT%'"
-    with site.admin() as admin:
-        while time.monotonic() < deadline:
-            ended = admin.execute(
-                f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {busy}"  # noqa: S608 -- ours
-            ).fetchall()
-            if ended:
-                return f"{len(ended)} in the middle of a load"
-            time.sleep(0.002)
-    return "no load was under way"
+    return f"{_end(site, SQL.end_loading, wait=True)} in the middle of a load"
 
 
 def _everybody(site: Site, chance: Random) -> str:
-    return _terminate(site, "pid <> pg_backend_pid()")
+    return f"{_end(site, SQL.end_everybody)} backends"
 
 
-def _terminate(site: Site, who: str) -> str:
+def _end(site: Site, backends: LiteralString, *, wait: bool = False) -> int:
+    """How many were ended; with `wait`, look again until there is one."""
+    deadline = time.monotonic() + (_WAIT_SECONDS if wait else 0.0)
     with site.admin() as admin:
-        ended = admin.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            f" WHERE backend_type = 'client backend' AND {who}"  # noqa: S608 -- ours
-        ).fetchall()
-    return f"{len(ended)} backends"
+        while True:
+            ended = admin.execute(sql.SQL(backends)).fetchall()
+            if ended or time.monotonic() > deadline:
+                return len(ended)
+            time.sleep(0.002)
 
 
 CUTS = (

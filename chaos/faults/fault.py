@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
 from chaos.site import Site
+from sitevault.db import queries
+
+SQL = queries.load("faults", Path(__file__).parent)
 
 
 class SkippedError(Exception):

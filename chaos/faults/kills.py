@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from random import Random
 
-from chaos.faults.fault import Fault, MissedError
+from chaos.faults.fault import SQL, Fault, MissedError
 from chaos.site import Site
 from sitevault.db import postmaster
 from sitevault.supervisor.child import Child
@@ -36,10 +36,7 @@ def _postmaster(site: Site, chance: Random) -> str:
 def _backend(site: Site, chance: Random) -> str:
     """PostgreSQL ends every other backend then, and recovers by itself."""
     with site.admin() as admin:
-        backends = admin.execute(
-            "SELECT pid, application_name FROM pg_stat_activity"
-            " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY application_name, pid"
-        ).fetchall()
+        backends = admin.execute(SQL.client_backends).fetchall()
         if not backends:
             raise MissedError("nobody was connected")
         pid, name = chance.choice(backends)
@@ -76,6 +73,6 @@ KILLS = (
     Fault("kill a collector", "kill -9 of one of two collectors", _collector, kills=True, weight=5),
     Fault("kill a worker", "kill -9 of one of two workers", _worker, kills=True, weight=5),
     Fault("kill PostgreSQL", "kill -9 of the postmaster; crash recovery", _postmaster, kills=True, weight=4),
-    Fault("kill a backend", "kill -9 of one PostgreSQL backend; all others end, too", _backend, kills=True, weight=3),
+    Fault("kill a backend", "kill -9 of one backend; PostgreSQL ends all others", _backend, kills=True, weight=3),
     Fault("kill everything", "kill -9 of all of it at once", _everything, kills=True, weight=2),
 )

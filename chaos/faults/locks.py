@@ -4,33 +4,29 @@ from __future__ import annotations
 
 import time
 from random import Random
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
 
-from chaos.faults.fault import Fault
+from chaos.faults.fault import SQL, Fault
 from chaos.site import Site
 
-_TABLES = (
-    "SELECT n.nspname, c.relname FROM pg_class AS c INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace"
-    " WHERE n.nspname IN ('auth', 'raw', 'staging', 'business', 'mart', 'audit', 'ops')"
-    " AND c.relkind IN ('r', 'p') AND NOT c.relispartition ORDER BY 1, 2"
-)
-_MODES = ("ACCESS EXCLUSIVE", "SHARE ROW EXCLUSIVE")
+MODES: dict[str, LiteralString] = {mode: mode for mode in ("ACCESS EXCLUSIVE", "SHARE ROW EXCLUSIVE")}
 
 
 def _in_turn(site: Site, chance: Random) -> str:
-    mode, seconds = chance.choice(_MODES), chance.uniform(0.05, 0.35)
+    mode, seconds = chance.choice(list(MODES)), chance.uniform(0.05, 0.35)
 
     def hold() -> str:
         refused = 0
         with site.admin() as conn:
             conn.execute("SET lock_timeout = '3s'")
-            tables = conn.execute(_TABLES).fetchall()
+            tables = conn.execute(SQL.tables).fetchall()
             for table in tables:
                 try:
                     with conn.transaction():
-                        conn.execute(_lock(table, mode))
+                        conn.execute(lock(table, mode))
                         time.sleep(seconds)
                 except psycopg.errors.LockNotAvailable:
                     refused += 1
@@ -46,14 +42,14 @@ def _pile(site: Site, chance: Random) -> str:
 
     def hold() -> str:
         with site.admin() as conn:
-            tables = conn.execute(_TABLES).fetchall()
+            tables = conn.execute(SQL.tables).fetchall()
             order.shuffle(tables)
             held = 0
             try:
                 with conn.transaction():
                     conn.execute("SET LOCAL lock_timeout = '3s'")
                     for table in tables:
-                        conn.execute(_lock(table, "SHARE ROW EXCLUSIVE"))
+                        conn.execute(lock(table, "SHARE ROW EXCLUSIVE"))
                         held += 1
                         time.sleep(0.02)
                     time.sleep(seconds)
@@ -70,7 +66,7 @@ def _longer_than_a_flush_may_take(site: Site, chance: Random) -> str:
 
     def hold() -> str:
         with site.admin() as conn, conn.transaction():
-            conn.execute(_lock(("raw", "batch"), "ACCESS EXCLUSIVE"))
+            conn.execute(lock(("raw", "batch"), "ACCESS EXCLUSIVE"))
             time.sleep(seconds)
         return f"raw.batch held for {seconds:.0f} s"
 
@@ -84,7 +80,7 @@ def _old_snapshot(site: Site, chance: Random) -> str:
     def idle() -> str:
         with site.admin() as conn, conn.transaction():
             conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            conn.execute("SELECT count(*) FROM raw.batch")
+            conn.execute(SQL.take_a_snapshot)
             time.sleep(seconds)
             conn.execute("SELECT 1")
         return f"idle in transaction for {seconds:.0f} s"
@@ -93,8 +89,9 @@ def _old_snapshot(site: Site, chance: Random) -> str:
     return "goes on beside the next faults"
 
 
-def _lock(table: tuple[str, ...], mode: str) -> sql.Composed:
-    return sql.SQL("LOCK TABLE {} IN {} MODE").format(sql.Identifier(*table), sql.SQL(mode))  # type: ignore[arg-type]
+def lock(table: tuple[str, ...], mode: str) -> sql.Composed:
+    """The statement that holds a table until the end of the transaction."""
+    return sql.SQL(SQL.lock_table).format(table=sql.Identifier(*table), mode=sql.SQL(MODES[mode]))
 
 
 LOCKS = (

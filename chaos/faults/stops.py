@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from random import Random
 
-from chaos.faults.fault import Fault
+from chaos.faults.fault import SQL, Fault
 from chaos.site import Site
 from sitevault.db import postmaster
 from sitevault.supervisor.child import Child
@@ -54,7 +54,7 @@ def _no_worker(site: Site, chance: Random) -> str:
     seconds = chance.uniform(4.0, 10.0)
     time.sleep(seconds)
     with site.admin() as admin:
-        (waiting,) = admin.execute("SELECT count(*) FROM raw.batch WHERE state = 'PENDING'").fetchone() or (0,)
+        (waiting,) = admin.execute(SQL.count_waiting).fetchone() or (0,)
     for worker in site.keeper.workers:
         site.keeper.wake(worker)
     return f"{seconds:.0f} s, {waiting} batches waited"
@@ -77,7 +77,7 @@ STOPS = (
     Fault("SIGTERM a collector", "SIGTERM of a collector with requests under way", _terminate_collector),
     Fault("SIGTERM a worker", "SIGTERM of a worker with a claim under way", _terminate_worker),
     Fault("SIGTERM PostgreSQL", "SIGTERM of the postmaster, SIGINT two seconds later", _terminate_postgres),
-    Fault("freeze a collector", "SIGSTOP for up to eight seconds: clients time out and send again", _freeze_collector),
+    Fault("freeze a collector", "SIGSTOP for up to eight seconds: clients time out", _freeze_collector),
     Fault("freeze a worker", "SIGSTOP for up to four seconds, locks held", _freeze_worker),
     Fault("no worker", "both workers away for up to ten seconds; the backlog is drained", _no_worker),
 )

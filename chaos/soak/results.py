@@ -7,8 +7,8 @@ from statistics import median
 from typing import NamedTuple
 
 import msgspec
-
 from bench.machine import Machine
+
 from chaos.soak.slope import slope
 
 HOUR = 3600.0

@@ -1,4 +1,4 @@
-"""The account of the chaos suite can say no: each kind of loss, doubling and alteration is noticed by its check."""
+"""The account of the chaos suite can say no: each kind of loss, doubling and alteration is noticed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from psycopg.conninfo import make_conninfo
 
 import given
 from sitevault.config import Config
-
 from sitevault.db.connect import Database, connect, open_embedded
 from sitevault.db.embedded import EmbeddedServer
 from sitevault.db.migrate import migrate
@@ -101,7 +100,6 @@ def test_what_is_right_is_found_right(scene: Scene) -> None:
     assert (found.vaulted, found.duplicate, found.invalid, found.error) == (72, 16, 4, 4)
 
 
-
 def one(table: str, key: str = "ctid", where: str = "true") -> str:
     return f"{table} WHERE (tableoid, {key}) = (SELECT tableoid, {key} FROM {table} WHERE {where} LIMIT 1)"
 
@@ -154,8 +152,8 @@ DOUBLED = [
     (again(STAGED, "'{}'", VALID), "staged_once"),
     (again(STAGED, "'{}'", INVALID), "one_place"),
     (
-        "INSERT INTO business.site_event_duplicate SELECT tenant_hk, raw_event_id, event_id, false, load_date, load_id"
-        " FROM business.site_event_nl LIMIT 1",
+        "INSERT INTO business.site_event_duplicate"
+        " SELECT tenant_hk, raw_event_id, event_id, false, load_date, load_id FROM business.site_event_nl LIMIT 1",
         "one_place",
     ),
     (again("raw.batch", "jsonb_build_object('batch_id', r.batch_id + 1000)"), "manifests"),
@@ -170,7 +168,8 @@ OTHER = "(SELECT t.tenant_hk FROM auth.tenant_h AS t WHERE t.tenant_hk <> x.tena
 
 
 def altered(table: str, change: str, where: str = "true") -> str:
-    return f"UPDATE {table} AS x SET {change} WHERE (x.tableoid, x.ctid) = (SELECT tableoid, ctid FROM {table} WHERE {where} LIMIT 1)"
+    this = f"(SELECT tableoid, ctid FROM {table} WHERE {where} LIMIT 1)"
+    return f"UPDATE {table} AS x SET {change} WHERE (x.tableoid, x.ctid) = {this}"
 
 
 ALTERED = [
@@ -269,5 +268,3 @@ def test_every_check_has_been_seen_to_fail() -> None:
 
 def test_every_check_says_what_it_proves() -> None:
     assert all(description(name).endswith((".", ").")) for name in CHECKS)
-
-

@@ -121,6 +121,23 @@ def test_one_poison_event_costs_itself_and_not_its_batch(database: Database, jud
     assert one(judge, LEDGER) == (50, 49, 0, 0)
 
 
+def test_what_remains_without_the_poison_is_loaded_in_one_go(database: Database, judge) -> None:
+    who = given.sender(database)
+    refuse_in_the_vault(database, "event_type <> 'poison'")
+    poison = {7, 8, 40}
+    types = ["poison" if number in poison else "click" for number in range(64)]
+    given.land(
+        database, [given.row(who, given.page_view(number, event_type=kind)) for number, kind in enumerate(types)]
+    )
+    drain(database)
+    # Loads of halves would each take their locks from the first key on, while those of the others are held.
+    assert judge.execute("SELECT events, vaulted, error FROM ops.load ORDER BY 1").fetchall() == [
+        (3, 0, 3),
+        (61, 61, 0),
+    ]
+    assert statuses(judge) == {"PROCESSED": 61, "ERROR": 3}
+
+
 def test_a_dead_letter_says_why_without_quoting_the_event(database: Database, judge) -> None:
     who = given.sender(database)
     refuse_in_the_vault(database, "event_type <> 'poison'")

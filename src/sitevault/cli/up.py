@@ -27,8 +27,8 @@ _TEND_SECONDS = 0.5
 def up(session: Session) -> None:
     """Run everything: PostgreSQL (embedded unless DATABASE_URL is set), migrations, collector, worker.
 
-    Whatever falls is started again, PostgreSQL included. Ctrl-C stops everything in order; the data stays. Logs are in the
-    home's log directory. The answer, with --json too, comes once everything is up.
+    Whatever falls is started again, PostgreSQL included. Ctrl-C stops everything in order; the data stays. Logs
+    are in the home's log directory. The answer, with --json too, comes once everything is up.
     """
     from sitevault.supervisor import services
     from sitevault.supervisor.server import standing_by

@@ -99,17 +99,17 @@ class Lane:
         self._account(conn, claim, failures, loads[0])
 
     def _load(self, conn: psycopg.Connection, batch: StagedBatch) -> tuple[list[Load], list[Failure]]:
-        loads: list[Load] = []
+        def load(events: Sequence[StagedEvent]) -> Load:
+            return pipeline.load(conn, events, self.name, batch.step_seconds)
 
-        def load(events: Sequence[StagedEvent]) -> None:
-            loads.append(pipeline.load(conn, events, self.name, batch.step_seconds))
-            log.info("load.done", extra=_loggable(loads[-1]))
-
+        loads, culprits = load_what_can_be(conn, batch.staged, load)
+        for done in loads:
+            log.info("load.done", extra=_loggable(done))
         return loads, [
             Failure(
                 culprit.event, Reason.REJECTED_BY_DATABASE, culprit.message, culprit.sqlstate, culprit.constraint
             )
-            for culprit in load_what_can_be(conn, batch.staged, load)
+            for culprit in culprits
         ]
 
     def _bury(self, conn: psycopg.Connection, failures: Sequence[Failure]) -> Load:

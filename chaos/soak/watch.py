@@ -1,0 +1,53 @@
+"""One sample of everything that must stay flat."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from sitevault.db import queries
+
+SQL = queries.load("soak", Path(__file__).parent)
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def sample(admin: psycopg.Connection[Any], services: Mapping[str, int]) -> dict[str, float]:
+    """Name -> figure. Memory in MB; what is private to a process only, so that shared buffers count for nobody."""
+    figures: dict[str, float] = {}
+    for name, pid in services.items():
+        figures[f"{name} RSS MB"] = _resident(pid) / 2**20
+        figures[f"{name} file handles"] = float(_handles(pid))
+    backends = admin.execute(SQL.backends).fetchall()
+    figures["connections"] = float(len(backends))
+    figures["backends private MB"] = sum(_private(pid) for (pid,) in backends) / 2**20
+    figures["backends file handles"] = float(sum(_handles(pid) for (pid,) in backends))
+    for query in (SQL.tables, SQL.catalog, SQL.freshness, SQL.volume):
+        cursor = admin.execute(query)
+        columns = [column.name.replace("_", " ") for column in cursor.description or ()]
+        figures |= {name: float(value) for name, value in zip(columns, cursor.fetchone() or (), strict=True)}
+    return figures
+
+
+def _resident(pid: int) -> int:
+    with suppress(OSError):
+        return int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]) * _PAGE
+    return 0
+
+
+def _private(pid: int) -> int:
+    """Pages that are nobody else's: resident without what is shared."""
+    with suppress(OSError):
+        fields = Path(f"/proc/{pid}/statm").read_text("ascii").split()
+        return (int(fields[1]) - int(fields[2])) * _PAGE
+    return 0
+
+
+def _handles(pid: int) -> int:
+    with suppress(OSError):
+        return len(os.listdir(f"/proc/{pid}/fd"))
+    return 0
