@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 PYTEST_JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test verify lint types layers sql bench lock generate clean
+.PHONY: help demo up test verify lint types layers sql bench lock generate clean chaos chaos-short
 
 help: ## list what you can do here
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.run ## five tenants, real HTTP traffic, the KPI table; then it ends
 	@$(BIN)/sitevault demo --once
@@ -44,6 +44,12 @@ generate: $(VENV)/.dev ## rebuild schema.sql and the generated reference pages
 
 bench: $(VENV)/.dev ## measure against peers and limits; prints ratios
 	$(BIN)/python -m bench
+
+chaos: $(VENV)/.dev ## a hundred kill -9 under load, then find every event; 25 minutes
+	$(BIN)/python -m chaos
+
+chaos-short: $(VENV)/.dev ## the same with ten, every kind of fault once; 4 minutes
+	$(BIN)/python -m chaos --kills 10 --minutes 2
 
 lock: $(VENV)/.dev ## refresh the requirement locks from requirements/*.in
 	cd requirements && for name in run dev; do ../$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade $$name.in -o $$name.lock; done

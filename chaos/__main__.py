@@ -23,6 +23,7 @@ _EPILOG = (
     "\b\nFaults:\n"
     + "\n".join(f"  {fault.name:<20} {fault.about}" for fault in ALL.values())
     + "\n\n\b\nExamples:\n  python -m chaos\n  python -m chaos --kills 10 --minutes 2\n  python -m chaos --seed 7"
+    "\n  python -m chaos --fault 'disk full' --kills 1 --minutes 1"
     "\n  python -m chaos --kills 100 --minutes 22 --json chaos/results.json && python -m chaos page"
 )
 
@@ -36,10 +37,19 @@ _EPILOG = (
     "--rate", default=400.0, show_default=True, type=click.FloatRange(1, 5000), help="Events per second."
 )
 @click.option("--seed", type=int, help="Repeat the schedule and the traffic of an earlier run.")
+@click.option(
+    "--fault", "kinds", multiple=True, type=click.Choice(list(ALL)), help="Only this kind; may be repeated. [all]"
+)
 @click.option("--json", "into", type=click.Path(path_type=Path), help="Write the results into this file.")
 @click.pass_context
 def main(
-    context: click.Context, kills: int, minutes: float, rate: float, seed: int | None, into: Path | None
+    context: click.Context,
+    kills: int,
+    minutes: float,
+    rate: float,
+    seed: int | None,
+    kinds: tuple[str, ...],
+    into: Path | None,
 ) -> None:
     """Kill, cut, lock, fill and turn back while events come in; then find every event that was answered 200.
 
@@ -52,7 +62,7 @@ def main(
         return
     seed = time.time_ns() % 1_000_000 if seed is None else seed
     try:
-        done = run(seed, kills, minutes, rate, _command(), click.echo)
+        done = run(seed, kills, minutes, rate, _command(), click.echo, kinds or tuple(ALL))
     except (HarnessError, SitevaultError) as error:
         raise click.ClickException(str(error)) from error
     if into is not None:

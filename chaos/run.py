@@ -6,7 +6,7 @@ import asyncio
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -46,10 +46,12 @@ _QUIET_SECONDS = 1.0
 Tell = Callable[[str], None]
 
 
-def run(seed: int, kills: int, minutes: float, rate: float, command: str, tell: Tell) -> Run:
+def run(
+    seed: int, kills: int, minutes: float, rate: float, command: str, tell: Tell, kinds: Sequence[str] = tuple(ALL)
+) -> Run:
     """Everything, within `minutes` and what draining and counting take. Nothing is left behind."""
     machine, started = describe(), datetime.now(UTC).replace(microsecond=0)
-    schedule = draw(seed, kills, minutes * 60)
+    schedule = draw(seed, kills, minutes * 60, kinds)
     with house() as (home, disk), ExitStack() as stack:
         clock = Clock(home / "clock")
         stack.callback(clock.close)

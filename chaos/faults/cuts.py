@@ -15,7 +15,7 @@ from chaos.faults.locks import lock
 from chaos.site import Site
 
 _WAIT_SECONDS = 5.0
-_ATTEMPTS = 5
+_ATTEMPTS = 3
 
 
 def _clients(site: Site, chance: Random) -> str:
@@ -24,10 +24,10 @@ def _clients(site: Site, chance: Random) -> str:
 
 
 def _mid_copy(site: Site, chance: Random) -> str:
-    """A lock on the partitions holds the COPY after its first rows; then its backend is ended."""
+    """A lock on the partition holds the COPY after its first rows; then its backend is ended."""
     for _ in range(_ATTEMPTS):
         with suppress(psycopg.errors.DeadlockDetected), site.admin() as holder, holder.transaction():
-            for partition in holder.execute(SQL.landing_partitions).fetchall():
+            for partition in holder.execute(SQL.todays_partition).fetchall():
                 holder.execute(lock(partition, "ACCESS EXCLUSIVE"))
             ended = _end(site, SQL.end_copying, wait=True)
             if ended:

@@ -7,14 +7,13 @@ FROM pg_stat_activity
 WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
 ORDER BY application_name, pid;
 
--- name: landing_partitions
--- Every partition of landing.
+-- name: todays_partition
+-- Where the events of this moment land.
 SELECT n.nspname, c.relname
 FROM pg_partition_tree('raw.landed_event') AS t
 INNER JOIN pg_class AS c ON t.relid = c.oid
 INNER JOIN pg_namespace AS n ON c.relnamespace = n.oid
-WHERE t.isleaf
-ORDER BY 1, 2;
+WHERE t.isleaf AND c.relname = 'landed_event_p' || to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDD');
 
 -- name: tables
 -- Every table of ours; partitions go with their parent.
