@@ -83,3 +83,11 @@ class UnknownKeyError(SitevaultError):
 
 class UnknownEventError(SitevaultError):
     """No event with this id was ever landed for this tenant."""
+
+
+class UnknownReplayError(SitevaultError):
+    """No replay has this number."""
+
+
+class ReplayStoppedError(SitevaultError):
+    """A replay could not go on; what it did is committed, and it can be resumed."""

@@ -52,6 +52,8 @@ def parse(words: list[str]) -> None:
     command: click.Command = cli
     context = Context(cli, info_name="sitevault", **cli.context_settings)
     while isinstance(command, click.Group):
+        if command.invoke_without_command and (not words or words[0].startswith("-")):
+            break  # its own options, no command of the group
         found = command.get_command(context, words[0])
         assert found is not None, f"there is no command {words[0]}"
         command, words = found, words[1:]

@@ -8,7 +8,7 @@ import pytest
 
 from sitevault.db import queries
 
-STAGES = ("pipeline", "vault", "marts", "worker")
+STAGES = ("pipeline", "vault", "marts", "worker", "replay")
 
 _NEXT = r"\b(?:LEFT|INNER|CROSS|FULL|RIGHT|JOIN|WHERE|GROUP|ORDER|ON CONFLICT|LIMIT|RETURNING|UNION)\b|;|\Z"
 _JOIN = re.compile(rf"JOIN\s+(?P<table>[\w.]+)(?:\s+AS)?(?:\s+\w+)?\s+ON\s+(?P<on>.*?)(?={_NEXT})", re.DOTALL)

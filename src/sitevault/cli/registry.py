@@ -25,6 +25,9 @@ COMMANDS: dict[str, Entry] = {
     "doctor": Entry("sitevault.cli.doctor:doctor", "Find what is wrong, here or in a foreign database."),
     "retention": Entry("sitevault.cli.retention:retention", "Drop days that are older than the settings keep."),
     "repair": Entry("sitevault.cli.repair:repair", "Mend what the doctor found: plan, apply, undo."),
+    "replay": Entry(
+        "sitevault.cli.replay:replay", "Carry events through the pipeline again, as often as you like."
+    ),
     "audit": Entry("sitevault.cli.audit:audit", "Prove that tenants are apart and the audit log is whole."),
     "serve": Entry("sitevault.cli.serve:serve", "Run one service in the foreground."),
     "migrate": Entry("sitevault.cli.migrate:migrate", "Bring the schema up to date."),

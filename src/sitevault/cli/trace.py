@@ -101,6 +101,15 @@ def _copy(copy: Copy, which: str) -> Iterator[str]:
             )
     if copy.letter is not None:
         yield from _letter(copy.letter)
+    for patched in copy.patches:
+        yield f"  patched   {_at(patched.at)}  replay {patched.replay_id} by {patched.actor}: {patched.reason}"
+        yield from (f"            {step}" for step in patched.steps)
+    for replayed in copy.replays:
+        why = f": {replayed.reason}" if replayed.reason else ""
+        yield (
+            f"  replayed  {_at(replayed.at)}  replay {replayed.replay_id} by {replayed.actor}{why}; "
+            f"{replayed.was} → {replayed.became or 'not reached yet'}"
+        )
 
 
 def _staged(staged: Staged) -> Iterator[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, LiteralString, assert_never
@@ -101,6 +102,30 @@ class Letter:
 
 
 @dataclass(frozen=True)
+class Replayed:
+    """A replay that carried a copy, or is about to."""
+
+    replay_id: int
+    kind: str
+    at: datetime | None
+    was: str
+    became: str | None
+    actor: str
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Patched:
+    """Changes to a copy's fields, made whenever it is staged; values are shown with the personal data only."""
+
+    replay_id: int
+    at: datetime
+    actor: str
+    reason: str
+    steps: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Copy:
     """One landing of the event: sent twice is landed twice."""
 
@@ -123,6 +148,8 @@ class Copy:
     staged: tuple[Staged, ...]
     letter: Letter | None
     fate: Fate
+    replays: tuple[Replayed, ...] = ()
+    patches: tuple[Patched, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -243,23 +270,52 @@ def _rows(
 def _journey(judge: psycopg.Connection[Any], rows: list[dict[str, Any]], show_personal: bool) -> Journey:
     first = rows[0]
     of_event = {"tenant_hk": first["tenant_hk"], "event_id": first["event_id"]}
+    numbers = {"tenant_hk": first["tenant_hk"], "raw_event_ids": [row["raw_event_id"] for row in rows]}
     staged = _rows(judge, SQL.staged_copies, of_event | {"batch_ids": [row["batch_id"] for row in rows]})
+    replays = _rows(judge, SQL.replays_of_copies, numbers)
+    patches = _rows(judge, SQL.patches_of_copies, numbers)
     vaulted = next((_in_vault(row) for row in _rows(judge, SQL.vault_rows, of_event)), None)
     return Journey(
         first["tenant_bk"] or ledger.UNKNOWN_TENANT,
         first["tenant_name"] or "",
         first["event_id"],
         tuple(
-            _copy(
-                row,
-                tuple(_staged(one, show_personal) for one in staged if one["raw_event_id"] == row["raw_event_id"]),
-                vaulted,
-                show_personal,
+            replace(
+                _copy(row, tuple(_staged(one, show_personal) for one in _of(row, staged)), vaulted, show_personal),
+                replays=tuple(_replayed(one) for one in _of(row, replays)),
+                patches=tuple(_patched(one, show_personal) for one in _of(row, patches)),
             )
             for row in rows
         ),
         vaulted,
     )
+
+
+def _of(copy: dict[str, Any], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [row for row in rows if row["raw_event_id"] == copy["raw_event_id"]]
+
+
+def _replayed(row: dict[str, Any]) -> Replayed:
+    return Replayed(
+        row["replay_id"], row["kind"], row["done_at"], row["was"], row["became"], row["actor"], row["reason"]
+    )
+
+
+def _patched(row: dict[str, Any], show_personal: bool) -> Patched:
+    return Patched(
+        row["replay_id"],
+        row["recorded_at"],
+        row["actor"],
+        row["reason"],
+        tuple(_step(step, show_personal) for step in row["steps"]),
+    )
+
+
+def _step(step: dict[str, Any], show_personal: bool) -> str:
+    if step["op"] == "set":
+        value = json.dumps(step.get("value"), ensure_ascii=False) if show_personal else MASKED
+        return f"set {step['path']} = {value}"
+    return f"{step['op']} {step['path']}" + (f" to {step['to']}" if step.get("to") else "")
 
 
 def _copy(row: dict[str, Any], staged: tuple[Staged, ...], vaulted: InVault | None, show_personal: bool) -> Copy:
@@ -391,8 +447,10 @@ def _next_steps(journey: Journey) -> Iterator[str]:
                 yield f"sitevault status --tenant {tenant}  # is a worker running, how long is the queue"
             case Fate.ERROR:
                 yield _REQUEUE.format(copy.raw_event_id)
+                yield f"sitevault replay --id {copy.raw_event_id} --dry-run  # once the cause is mended"
             case Fate.INVALID:
                 yield f"sitevault status --tenant {tenant}  # how many events break the same rules"
+                yield f"sitevault replay --id {copy.raw_event_id} --dry-run  # what the rules say of it now"
             case Fate.LOST:
                 yield f"sitevault status --tenant {tenant} --recount  # how far the account is off"
             case Fate.VAULTED | Fate.DUPLICATE | Fate.CONFLICT:

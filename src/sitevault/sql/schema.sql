@@ -601,6 +601,36 @@ ALTER FUNCTION raw.requeue_instead_of_update() OWNER TO sitevault_owner;
 
 COMMENT ON FUNCTION raw.requeue_instead_of_update() IS 'Turns the guide''s UPDATE of the view into a requeue of exactly those events.';
 
+--
+-- Name: supersede(bytea, bigint[], bigint[]); Type: FUNCTION; Schema: staging; Owner: sitevault_owner
+--
+
+CREATE FUNCTION staging.supersede(of_tenant bytea, in_batches bigint[], of_events bigint[]) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    taken_back bigint;
+    context text := coalesce(current_setting('sitevault.tenant_hk', true), '');
+BEGIN
+    PERFORM set_config('sitevault.tenant_hk', encode(of_tenant, 'hex'), true);
+    DELETE FROM staging.site_tracking_events_s AS s
+    WHERE s.tenant_hk = of_tenant AND s.batch_id = ANY(in_batches) AND s.raw_event_id = ANY(of_events)
+        AND s.validation_status = 'INVALID';
+    GET DIAGNOSTICS taken_back = ROW_COUNT;
+    PERFORM set_config('sitevault.tenant_hk', context, true);
+    RETURN taken_back;
+END
+$$;
+
+ALTER FUNCTION staging.supersede(of_tenant bytea, in_batches bigint[], of_events bigint[]) OWNER TO sitevault_owner;
+
+--
+-- Name: FUNCTION supersede(of_tenant bytea, in_batches bigint[], of_events bigint[]); Type: COMMENT; Schema: staging; Owner: sitevault_owner
+--
+
+COMMENT ON FUNCTION staging.supersede(of_tenant bytea, in_batches bigint[], of_events bigint[]) IS 'Delete the INVALID staging rows of a tenant''s events that are about to be staged again.';
+
 SET default_tablespace = '';
 
 SET default_table_access_method = heap;
@@ -942,6 +972,39 @@ ALTER TABLE business.site_event_duplicate OWNER TO sitevault_owner;
 --
 
 COMMENT ON TABLE business.site_event_duplicate IS 'Landed events the vault already had; a conflict carried the same id with another body.';
+
+--
+-- Name: site_event_enrichment_s; Type: TABLE; Schema: business; Owner: sitevault_owner
+--
+
+CREATE TABLE business.site_event_enrichment_s (
+    tenant_hk bytea NOT NULL,
+    event_id uuid NOT NULL,
+    event_day date NOT NULL,
+    load_date timestamp with time zone NOT NULL,
+    referrer_host text,
+    source text,
+    channel text,
+    device_class text,
+    browser text,
+    os text,
+    country text,
+    is_bot boolean NOT NULL,
+    enrichment text NOT NULL,
+    hash_diff bytea NOT NULL,
+    replay_id bigint NOT NULL,
+    record_source text NOT NULL
+);
+
+ALTER TABLE ONLY business.site_event_enrichment_s FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE business.site_event_enrichment_s OWNER TO sitevault_owner;
+
+--
+-- Name: TABLE site_event_enrichment_s; Type: COMMENT; Schema: business; Owner: sitevault_owner
+--
+
+COMMENT ON TABLE business.site_event_enrichment_s IS 'Satellite of an event: what newer enrichment data says of it, one row per change; empty until `replay --enrich`.';
 
 --
 -- Name: site_event_h; Type: VIEW; Schema: business; Owner: sitevault_owner
@@ -1795,6 +1858,79 @@ ALTER TABLE ops.repair_row OWNER TO sitevault_owner;
 COMMENT ON TABLE ops.repair_row IS 'Every row a repair changed, each column as text, before and after; of a row that changed tenant, one half with each.';
 
 --
+-- Name: replay; Type: TABLE; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE TABLE ops.replay (
+    replay_id bigint NOT NULL,
+    kind text NOT NULL,
+    state text NOT NULL,
+    actor text NOT NULL,
+    reason text,
+    selection jsonb NOT NULL,
+    patch jsonb DEFAULT '[]'::jsonb NOT NULL,
+    result jsonb DEFAULT '{}'::jsonb NOT NULL,
+    last_error text,
+    started_at timestamp with time zone NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone,
+    selected bigint DEFAULT 0 NOT NULL,
+    vaulted bigint DEFAULT 0 NOT NULL,
+    duplicate bigint DEFAULT 0 NOT NULL,
+    invalid bigint DEFAULT 0 NOT NULL,
+    error bigint DEFAULT 0 NOT NULL,
+    unchanged bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT replay_balances CHECK (((state <> 'DONE'::text) OR (kind <> 'events'::text) OR (selected = ((((vaulted + duplicate) + invalid) + error) + unchanged)))),
+    CONSTRAINT replay_kind CHECK ((kind = ANY (ARRAY['events'::text, 'rebuild'::text, 'enrich'::text]))),
+    CONSTRAINT replay_state CHECK ((state = ANY (ARRAY['RUNNING'::text, 'STOPPED'::text, 'DONE'::text])))
+);
+
+ALTER TABLE ops.replay OWNER TO sitevault_owner;
+
+--
+-- Name: TABLE replay; Type: COMMENT; Schema: ops; Owner: sitevault_owner
+--
+
+COMMENT ON TABLE ops.replay IS 'One row per replay: what it was asked to do, how far it got, and where its events ended.';
+
+--
+-- Name: replay_event; Type: TABLE; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE TABLE ops.replay_event (
+    tenant_hk bytea NOT NULL,
+    replay_id bigint NOT NULL,
+    raw_event_id bigint NOT NULL,
+    batch_id bigint NOT NULL,
+    was text NOT NULL,
+    became text,
+    done_at timestamp with time zone
+);
+
+ALTER TABLE ONLY ops.replay_event FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ops.replay_event OWNER TO sitevault_owner;
+
+--
+-- Name: TABLE replay_event; Type: COMMENT; Schema: ops; Owner: sitevault_owner
+--
+
+COMMENT ON TABLE ops.replay_event IS 'The events of one replay: where each was when it was selected, and where it ended (NULL: not reached yet).';
+
+--
+-- Name: replay_id_seq; Type: SEQUENCE; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE SEQUENCE ops.replay_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+ALTER SEQUENCE ops.replay_id_seq OWNER TO sitevault_owner;
+
+--
 -- Name: batch; Type: TABLE; Schema: raw; Owner: sitevault_owner
 --
 
@@ -1960,6 +2096,31 @@ ALTER VIEW raw.site_tracking_events_r OWNER TO sitevault_owner;
 --
 
 COMMENT ON VIEW raw.site_tracking_events_r IS 'Landed events with their status. Accepts one change: ERROR to PENDING, which requeues exactly those events.';
+
+--
+-- Name: event_patch; Type: TABLE; Schema: staging; Owner: sitevault_owner
+--
+
+CREATE TABLE staging.event_patch (
+    tenant_hk bytea NOT NULL,
+    raw_event_id bigint NOT NULL,
+    replay_id bigint NOT NULL,
+    batch_id bigint NOT NULL,
+    steps jsonb NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    recorded_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE ONLY staging.event_patch FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE staging.event_patch OWNER TO sitevault_owner;
+
+--
+-- Name: TABLE event_patch; Type: COMMENT; Schema: staging; Owner: sitevault_owner
+--
+
+COMMENT ON TABLE staging.event_patch IS 'Changes to an event''s fields, applied whenever it is staged; the payload in raw stays as it was received.';
 
 --
 -- Name: event_schema_s; Type: TABLE; Schema: staging; Owner: sitevault_owner
@@ -2229,6 +2390,13 @@ ALTER TABLE ONLY business.site_event_duplicate
     ADD CONSTRAINT site_event_duplicate_pk PRIMARY KEY (tenant_hk, raw_event_id);
 
 --
+-- Name: site_event_enrichment_s site_event_enrichment_s_pk; Type: CONSTRAINT; Schema: business; Owner: sitevault_owner
+--
+
+ALTER TABLE ONLY business.site_event_enrichment_s
+    ADD CONSTRAINT site_event_enrichment_s_pk PRIMARY KEY (tenant_hk, event_id, event_day, load_date);
+
+--
 -- Name: site_event_nl site_event_nl_pk; Type: CONSTRAINT; Schema: business; Owner: sitevault_owner
 --
 
@@ -2404,6 +2572,20 @@ ALTER TABLE ONLY ops.repair_row
     ADD CONSTRAINT repair_row_pk PRIMARY KEY (tenant_hk, repair_id, place);
 
 --
+-- Name: replay_event replay_event_pk; Type: CONSTRAINT; Schema: ops; Owner: sitevault_owner
+--
+
+ALTER TABLE ONLY ops.replay_event
+    ADD CONSTRAINT replay_event_pk PRIMARY KEY (tenant_hk, replay_id, raw_event_id);
+
+--
+-- Name: replay replay_pk; Type: CONSTRAINT; Schema: ops; Owner: sitevault_owner
+--
+
+ALTER TABLE ONLY ops.replay
+    ADD CONSTRAINT replay_pk PRIMARY KEY (replay_id);
+
+--
 -- Name: batch batch_pk; Type: CONSTRAINT; Schema: raw; Owner: sitevault_owner
 --
 
@@ -2416,6 +2598,13 @@ ALTER TABLE ONLY raw.batch
 
 ALTER TABLE ONLY raw.dead_letter
     ADD CONSTRAINT dead_letter_pk PRIMARY KEY (tenant_hk, raw_event_id);
+
+--
+-- Name: event_patch event_patch_pk; Type: CONSTRAINT; Schema: staging; Owner: sitevault_owner
+--
+
+ALTER TABLE ONLY staging.event_patch
+    ADD CONSTRAINT event_patch_pk PRIMARY KEY (tenant_hk, raw_event_id, replay_id);
 
 --
 -- Name: event_schema_s event_schema_s_pk; Type: CONSTRAINT; Schema: staging; Owner: sitevault_owner
@@ -2436,6 +2625,18 @@ ALTER TABLE ONLY staging.mapping_path_set
 --
 
 CREATE INDEX session_f_day_ix ON mart.session_f USING btree (tenant_hk, session_day);
+
+--
+-- Name: replay_event_event_ix; Type: INDEX; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE INDEX replay_event_event_ix ON ops.replay_event USING btree (tenant_hk, raw_event_id);
+
+--
+-- Name: replay_event_todo_ix; Type: INDEX; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE INDEX replay_event_todo_ix ON ops.replay_event USING btree (replay_id, raw_event_id) WHERE (became IS NULL);
 
 --
 -- Name: batch_pending_ix; Type: INDEX; Schema: raw; Owner: sitevault_owner
@@ -2472,6 +2673,12 @@ CREATE INDEX landed_event_event_ix ON ONLY raw.landed_event USING btree (event_i
 --
 
 CREATE INDEX landed_event_default_event_id_idx ON raw.landed_event_default USING btree (event_id);
+
+--
+-- Name: event_patch_batch_ix; Type: INDEX; Schema: staging; Owner: sitevault_owner
+--
+
+CREATE INDEX event_patch_batch_ix ON staging.event_patch USING btree (batch_id);
 
 --
 -- Name: site_tracking_events_s_batch_ix; Type: INDEX; Schema: staging; Owner: sitevault_owner
@@ -2830,6 +3037,12 @@ CREATE POLICY oversight ON business.site_campaign_h FOR SELECT TO sitevault_judg
 CREATE POLICY oversight ON business.site_event_duplicate FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
 
 --
+-- Name: site_event_enrichment_s oversight; Type: POLICY; Schema: business; Owner: sitevault_owner
+--
+
+CREATE POLICY oversight ON business.site_event_enrichment_s FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+
+--
 -- Name: site_event_nl oversight; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
@@ -2924,6 +3137,12 @@ ALTER TABLE business.site_campaign_h ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE business.site_event_duplicate ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: site_event_enrichment_s; Type: ROW SECURITY; Schema: business; Owner: sitevault_owner
+--
+
+ALTER TABLE business.site_event_enrichment_s ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: site_event_nl; Type: ROW SECURITY; Schema: business; Owner: sitevault_owner
@@ -3022,6 +3241,12 @@ CREATE POLICY tenant_access ON business.site_campaign_h TO sitevault_owner, site
 CREATE POLICY tenant_access ON business.site_event_duplicate TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
+-- Name: site_event_enrichment_s tenant_access; Type: POLICY; Schema: business; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_access ON business.site_event_enrichment_s TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+
+--
 -- Name: site_event_nl tenant_access; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
@@ -3118,6 +3343,12 @@ CREATE POLICY tenant_active ON business.site_campaign_h AS RESTRICTIVE TO siteva
 CREATE POLICY tenant_active ON business.site_event_duplicate AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
 
 --
+-- Name: site_event_enrichment_s tenant_active; Type: POLICY; Schema: business; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON business.site_event_enrichment_s AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
 -- Name: site_event_nl tenant_active; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
@@ -3212,6 +3443,12 @@ CREATE POLICY tenant_boundary ON business.site_campaign_h AS RESTRICTIVE TO site
 --
 
 CREATE POLICY tenant_boundary ON business.site_event_duplicate AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+
+--
+-- Name: site_event_enrichment_s tenant_boundary; Type: POLICY; Schema: business; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_boundary ON business.site_event_enrichment_s AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_event_nl tenant_boundary; Type: POLICY; Schema: business; Owner: sitevault_owner
@@ -3412,6 +3649,12 @@ CREATE POLICY oversight ON ops.removed_d FOR SELECT TO sitevault_judge, sitevaul
 CREATE POLICY oversight ON ops.repair_row FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
 
 --
+-- Name: replay_event oversight; Type: POLICY; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE POLICY oversight ON ops.replay_event FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+
+--
 -- Name: removed_d; Type: ROW SECURITY; Schema: ops; Owner: sitevault_owner
 --
 
@@ -3422,6 +3665,12 @@ ALTER TABLE ops.removed_d ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE ops.repair_row ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: replay_event; Type: ROW SECURITY; Schema: ops; Owner: sitevault_owner
+--
+
+ALTER TABLE ops.replay_event ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: ledger_d tenant_access; Type: POLICY; Schema: ops; Owner: sitevault_owner
@@ -3442,6 +3691,12 @@ CREATE POLICY tenant_access ON ops.removed_d TO sitevault_owner, sitevault_reade
 CREATE POLICY tenant_access ON ops.repair_row TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
+-- Name: replay_event tenant_access; Type: POLICY; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_access ON ops.replay_event TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+
+--
 -- Name: ledger_d tenant_active; Type: POLICY; Schema: ops; Owner: sitevault_owner
 --
 
@@ -3460,6 +3715,12 @@ CREATE POLICY tenant_active ON ops.removed_d AS RESTRICTIVE TO sitevault_reader 
 CREATE POLICY tenant_active ON ops.repair_row AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
 
 --
+-- Name: replay_event tenant_active; Type: POLICY; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON ops.replay_event AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
 -- Name: ledger_d tenant_boundary; Type: POLICY; Schema: ops; Owner: sitevault_owner
 --
 
@@ -3476,6 +3737,12 @@ CREATE POLICY tenant_boundary ON ops.removed_d AS RESTRICTIVE TO sitevault_owner
 --
 
 CREATE POLICY tenant_boundary ON ops.repair_row AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+
+--
+-- Name: replay_event tenant_boundary; Type: POLICY; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_boundary ON ops.replay_event AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: batch; Type: ROW SECURITY; Schema: raw; Owner: sitevault_owner
@@ -3598,6 +3865,12 @@ CREATE POLICY tenant_boundary ON raw.landed_event AS RESTRICTIVE TO sitevault_ow
 CREATE POLICY tenant_boundary ON raw.landed_event_default AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
+-- Name: event_patch; Type: ROW SECURITY; Schema: staging; Owner: sitevault_owner
+--
+
+ALTER TABLE staging.event_patch ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: event_schema_s; Type: ROW SECURITY; Schema: staging; Owner: sitevault_owner
 --
 
@@ -3608,6 +3881,12 @@ ALTER TABLE staging.event_schema_s ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE staging.mapping_path_set ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: event_patch oversight; Type: POLICY; Schema: staging; Owner: sitevault_owner
+--
+
+CREATE POLICY oversight ON staging.event_patch FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
 
 --
 -- Name: event_schema_s oversight; Type: POLICY; Schema: staging; Owner: sitevault_owner
@@ -3646,6 +3925,12 @@ ALTER TABLE staging.site_tracking_events_s ENABLE ROW LEVEL SECURITY;
 ALTER TABLE staging.site_tracking_events_s_default ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: event_patch tenant_access; Type: POLICY; Schema: staging; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_access ON staging.event_patch TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+
+--
 -- Name: event_schema_s tenant_access; Type: POLICY; Schema: staging; Owner: sitevault_owner
 --
 
@@ -3670,6 +3955,12 @@ CREATE POLICY tenant_access ON staging.site_tracking_events_s TO sitevault_owner
 CREATE POLICY tenant_access ON staging.site_tracking_events_s_default TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
+-- Name: event_patch tenant_active; Type: POLICY; Schema: staging; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON staging.event_patch AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
 -- Name: event_schema_s tenant_active; Type: POLICY; Schema: staging; Owner: sitevault_owner
 --
 
@@ -3692,6 +3983,12 @@ CREATE POLICY tenant_active ON staging.site_tracking_events_s AS RESTRICTIVE TO 
 --
 
 CREATE POLICY tenant_active ON staging.site_tracking_events_s_default AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: event_patch tenant_boundary; Type: POLICY; Schema: staging; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_boundary ON staging.event_patch AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: event_schema_s tenant_boundary; Type: POLICY; Schema: staging; Owner: sitevault_owner
@@ -3937,6 +4234,13 @@ REVOKE ALL ON FUNCTION raw.requeue_instead_of_update() FROM PUBLIC;
 GRANT ALL ON FUNCTION raw.requeue_instead_of_update() TO sitevault_worker;
 
 --
+-- Name: FUNCTION supersede(of_tenant bytea, in_batches bigint[], of_events bigint[]); Type: ACL; Schema: staging; Owner: sitevault_owner
+--
+
+REVOKE ALL ON FUNCTION staging.supersede(of_tenant bytea, in_batches bigint[], of_events bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION staging.supersede(of_tenant bytea, in_batches bigint[], of_events bigint[]) TO sitevault_worker;
+
+--
 -- Name: TABLE entry; Type: ACL; Schema: audit; Owner: sitevault_owner
 --
 
@@ -4040,6 +4344,14 @@ GRANT SELECT,INSERT ON TABLE business.site_event_duplicate TO sitevault_worker;
 GRANT SELECT ON TABLE business.site_event_duplicate TO sitevault_reader;
 GRANT SELECT ON TABLE business.site_event_duplicate TO sitevault_judge;
 GRANT SELECT ON TABLE business.site_event_duplicate TO sitevault_auditor;
+
+--
+-- Name: TABLE site_event_enrichment_s; Type: ACL; Schema: business; Owner: sitevault_owner
+--
+
+GRANT SELECT,INSERT ON TABLE business.site_event_enrichment_s TO sitevault_worker;
+GRANT SELECT ON TABLE business.site_event_enrichment_s TO sitevault_judge;
+GRANT SELECT ON TABLE business.site_event_enrichment_s TO sitevault_auditor;
 
 --
 -- Name: TABLE site_event_h; Type: ACL; Schema: business; Owner: sitevault_owner
@@ -4328,6 +4640,28 @@ GRANT SELECT ON TABLE ops.repair_row TO sitevault_judge;
 GRANT SELECT ON TABLE ops.repair_row TO sitevault_auditor;
 
 --
+-- Name: TABLE replay; Type: ACL; Schema: ops; Owner: sitevault_owner
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE ops.replay TO sitevault_worker;
+GRANT SELECT ON TABLE ops.replay TO sitevault_judge;
+GRANT SELECT ON TABLE ops.replay TO sitevault_auditor;
+
+--
+-- Name: TABLE replay_event; Type: ACL; Schema: ops; Owner: sitevault_owner
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE ops.replay_event TO sitevault_worker;
+GRANT SELECT ON TABLE ops.replay_event TO sitevault_judge;
+GRANT SELECT ON TABLE ops.replay_event TO sitevault_auditor;
+
+--
+-- Name: SEQUENCE replay_id_seq; Type: ACL; Schema: ops; Owner: sitevault_owner
+--
+
+GRANT USAGE ON SEQUENCE ops.replay_id_seq TO sitevault_worker;
+
+--
 -- Name: TABLE batch; Type: ACL; Schema: raw; Owner: sitevault_owner
 --
 
@@ -4420,6 +4754,14 @@ GRANT SELECT,UPDATE ON TABLE raw.site_tracking_events_r TO sitevault_worker;
 GRANT SELECT ON TABLE raw.site_tracking_events_r TO sitevault_reader;
 GRANT SELECT ON TABLE raw.site_tracking_events_r TO sitevault_judge;
 GRANT SELECT ON TABLE raw.site_tracking_events_r TO sitevault_auditor;
+
+--
+-- Name: TABLE event_patch; Type: ACL; Schema: staging; Owner: sitevault_owner
+--
+
+GRANT SELECT,INSERT ON TABLE staging.event_patch TO sitevault_worker;
+GRANT SELECT ON TABLE staging.event_patch TO sitevault_judge;
+GRANT SELECT ON TABLE staging.event_patch TO sitevault_auditor;
 
 --
 -- Name: TABLE event_schema_s; Type: ACL; Schema: staging; Owner: sitevault_owner

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import LiteralString
@@ -11,6 +12,7 @@ import psycopg
 from sitevault.db import queries
 from sitevault.errors import SitevaultError
 from sitevault.staging.model import LandedEvent
+from sitevault.staging.patch import PatchStep, apply, read_steps
 
 SQL = queries.load("worker")
 
@@ -45,8 +47,17 @@ def claim_batches(conn: psycopg.Connection, most_events: int) -> Claim | None:
         if len(page) < _PAGE:
             break
         after = page[-1][0]
-    if not claimed:
-        return None
+    return _read_claimed(conn, claimed) if claimed else None
+
+
+def claim_named(conn: psycopg.Connection, batch_ids: Sequence[int]) -> Claim | None:
+    """Lock those of these batches that are still pending, waiting for who holds one, and read their events."""
+    claimed = conn.execute(SQL.claim_named_batches, {"batch_ids": list(batch_ids)}).fetchall()
+    return _read_claimed(conn, claimed) if claimed else None
+
+
+def _read_claimed(conn: psycopg.Connection, claimed: Sequence[tuple[int, int, datetime]]) -> Claim:
+    taken = sum(events for _, events, _ in claimed)
     batch_ids = [batch_id for batch_id, _, _ in claimed]
     times = [received for _, _, received in claimed]
     parameters = {"batch_ids": batch_ids, "first": min(times), "last": max(times)}
@@ -67,6 +78,11 @@ def claim_requeued(conn: psycopg.Connection, most_events: int) -> Claim | None:
     letters = conn.execute(SQL.claim_requeued, {"most": most_events}).fetchall()
     if not letters:
         return None
+    return claim_events(conn, letters)
+
+
+def claim_events(conn: psycopg.Connection, letters: Sequence[tuple[bytes, int, int]]) -> Claim:
+    """The events of (tenant_hk, raw_event_id, batch_id) the caller holds; their batches are accounted for."""
     requeued = frozenset((tenant_hk, raw_event_id) for tenant_hk, raw_event_id, _ in letters)
     events = _read(
         conn,
@@ -88,4 +104,20 @@ def claim_requeued(conn: psycopg.Connection, most_events: int) -> Claim | None:
 def _read(conn: psycopg.Connection, query: LiteralString, parameters: dict[str, object]) -> list[LandedEvent]:
     with conn.cursor(binary=True) as cursor:
         cursor.execute(query, parameters)
-        return [LandedEvent(*row) for row in cursor]
+        events = [LandedEvent(*row) for row in cursor]
+    return patched(conn, events, {"batch_ids": parameters["batch_ids"]})
+
+
+def patched(
+    conn: psycopg.Connection, events: list[LandedEvent], of_batches: dict[str, object]
+) -> list[LandedEvent]:
+    """The events as staging is to see them: what a replay changed stands beside raw, which stays as it is."""
+    steps: dict[tuple[bytes, int], list[PatchStep]] = {}
+    for tenant_hk, raw_event_id, stored in conn.execute(SQL.patches, of_batches):
+        steps.setdefault((tenant_hk, raw_event_id), []).extend(read_steps(stored))
+    if not steps:
+        return events
+    return [
+        apply(event, mine) if (mine := steps.get((event.tenant_hk, event.raw_event_id))) else event
+        for event in events
+    ]

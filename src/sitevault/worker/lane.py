@@ -43,7 +43,7 @@ class Lane:
         self.name = name
         self._database = database
         self._config = config
-        self._tenants = tenants
+        self.tenants = tenants
         self._stager = Stager(late_days=config.late_days, geo_database=config.geo_database)
         self._conn: psycopg.Connection | None = None
         self._days: set[date] = set()
@@ -60,7 +60,7 @@ class Lane:
 
         Raises DatabaseUnavailableError, or psycopg.Error when the claim has to wait: it is postponed then.
         """
-        conn = self._connected()
+        conn = self.connected()
         self._claim = None
         try:
             with conn.transaction():
@@ -69,13 +69,14 @@ class Lane:
                 )
                 if self._claim is None:
                     return 0
-                self._carry(conn, self._claim)
+                self.carry(conn, self._claim)
         except psycopg.Error as error:
             self._postpone(error)
             raise
         return len(self._claim.events)
 
-    def _connected(self) -> psycopg.Connection:
+    def connected(self) -> psycopg.Connection:
+        """This lane's connection, prepared for loading; made where there is none."""
         if self._conn is None or self._conn.broken or self._conn.closed:
             conn = self._database.connect(Role.WORKER, autocommit=True, application_name=self.name)
             set_json_loads(_as_bytes, conn)
@@ -85,9 +86,10 @@ class Lane:
             self._conn = conn
         return self._conn
 
-    def _carry(self, conn: psycopg.Connection, claim: Claim) -> None:
-        entitled, foreign = self._tenants.sort_out(conn, claim.events)
-        batch = self._stager.stage_batch(entitled, self._tenants.rules)
+    def carry(self, conn: psycopg.Connection, claim: Claim) -> None:
+        """A claim from landing to the ledger, within the caller's transaction; every event ends somewhere."""
+        entitled, foreign = self.tenants.sort_out(conn, claim.events)
+        batch = self._stager.stage_batch(entitled, self.tenants.rules)
         failures = [Failure(event, Reason.KEY_NOT_OF_TENANT, "no such key of this tenant") for event in foreign]
         failures += [Failure(event, Reason.STAGING_FAILED, message) for event, message in batch.failed]
         self._ensure_days({event.event_day for event in batch.staged})

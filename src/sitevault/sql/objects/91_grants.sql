@@ -26,7 +26,7 @@ GRANT UPDATE (state, attempts, not_before, last_error, load_id, processed_timest
 TO sitevault_worker;
 GRANT INSERT, UPDATE ON raw.dead_letter TO sitevault_worker;
 GRANT UPDATE ON raw.site_tracking_events_r TO sitevault_worker;
-GRANT INSERT ON staging.mapping_path_set, staging.site_tracking_events_s TO sitevault_worker;
+GRANT INSERT ON staging.mapping_path_set, staging.site_tracking_events_s, staging.event_patch TO sitevault_worker;
 GRANT INSERT ON
 business.site_visitor_h, business.site_session_h, business.site_page_h, business.site_user_h,
 business.site_campaign_h, business.site_session_visitor_l, business.site_visitor_user_l,
@@ -36,10 +36,13 @@ TO sitevault_worker;
 GRANT INSERT, UPDATE ON mart.session_f, mart.page_day_f, mart.event_day_f TO sitevault_worker;
 GRANT INSERT ON ops.load TO sitevault_worker;
 GRANT INSERT, UPDATE ON ops.ledger_d TO sitevault_worker;
-GRANT USAGE ON SEQUENCE ops.load_id_seq TO sitevault_worker;
+GRANT SELECT, INSERT, UPDATE ON ops.replay, ops.replay_event TO sitevault_worker;
+GRANT INSERT ON business.site_event_enrichment_s TO sitevault_worker;
+GRANT USAGE ON SEQUENCE ops.load_id_seq, ops.replay_id_seq TO sitevault_worker;
 GRANT EXECUTE ON FUNCTION
 ops.ensure_partition(regclass, date), ops.ensure_partitions_ahead(integer), ops.empty_default(regclass),
-raw.requeue_instead_of_update(), business.encode_part(text), business.hash_key(text, bytea, text []),
+raw.requeue_instead_of_update(), staging.supersede(bytea, bigint [], bigint []),
+business.encode_part(text), business.hash_key(text, bytea, text []),
 mart.funnel(bytea, date, date, text []), auth.tenant_key(text)
 TO sitevault_worker;
 

@@ -487,6 +487,21 @@ LEFT JOIN staging.mapping_path_set AS m ON s.tenant_hk = m.tenant_hk AND s.mappi
 WHERE s.tenant_hk = %(tenant_hk)s AND s.batch_id = ANY(%(batch_ids)s) AND s.event_id = %(event_id)s
 ORDER BY s.raw_event_id, s.processed_timestamp;
 
+-- name: replays_of_copies
+-- The replays that carried copies of an event.
+SELECT e.raw_event_id, e.replay_id, r.kind, e.was, e.became, e.done_at, r.actor, r.reason
+FROM ops.replay_event AS e
+INNER JOIN ops.replay AS r ON e.replay_id = r.replay_id
+WHERE e.tenant_hk = %(tenant_hk)s AND e.raw_event_id = ANY(%(raw_event_ids)s)
+ORDER BY e.replay_id;
+
+-- name: patches_of_copies
+-- The changes recorded beside copies of an event.
+SELECT p.raw_event_id, p.replay_id, p.recorded_at, p.actor, p.reason, p.steps
+FROM staging.event_patch AS p
+WHERE p.tenant_hk = %(tenant_hk)s AND p.raw_event_id = ANY(%(raw_event_ids)s)
+ORDER BY p.replay_id;
+
 -- name: vault_rows
 -- The event in the vault: at most one row, with its load.
 SELECT

@@ -9,6 +9,14 @@ ORDER BY batch_id
 LIMIT %(most)s
 FOR UPDATE SKIP LOCKED;
 
+-- name: claim_named_batches
+-- The same for batches that are named; one that another worker holds is waited for.
+SELECT batch_id, events, received_timestamp
+FROM raw.batch
+WHERE state = 'PENDING' AND batch_id = ANY(%(batch_ids)s)
+ORDER BY batch_id
+FOR UPDATE;
+
 -- name: read_batches
 -- The landed events of claimed batches; the time bounds let whole days be left out.
 SELECT
@@ -46,6 +54,13 @@ SELECT
 FROM raw.landed_event AS e
 WHERE e.batch_id = ANY(%(batch_ids)s) AND e.raw_event_id = ANY(%(raw_event_ids)s)
 ORDER BY e.raw_event_id;
+
+-- name: patches
+-- Changes recorded beside the events of these batches, in the order they were made.
+SELECT tenant_hk, raw_event_id, steps
+FROM staging.event_patch
+WHERE batch_id = ANY(%(batch_ids)s)
+ORDER BY replay_id;
 
 -- name: known_keys
 -- Which of these keys belong to whom: the pairs an event may claim.
