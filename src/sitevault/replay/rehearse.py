@@ -114,6 +114,8 @@ def _try(
     before = _stored(conn, chosen)
     settled = _staged_anew(lane, conn, [one for one in chosen if one.was not in CARRIED], config)
     ended = carry(lane, conn, chosen, Patch(0, steps, "rehearsal") if steps else None)
+    columns = conn.execute(SQL.stored_staging, {"batch_ids": [], "raw_event_ids": []}).description or ()
+    kept = {column.name for column in columns}
     after = _stored(conn, chosen) | settled
     whys = _whys(conn, ended, after)
     names = dict(conn.execute(SQL.names_of_tenants).fetchall())
@@ -128,7 +130,7 @@ def _try(
             outcome=one.outcome,
             why=whys.get(one.chosen.raw_event_id, ()),
             changes=_differences(
-                before.get(one.chosen.raw_event_id), after.get(one.chosen.raw_event_id), show_personal
+                before.get(one.chosen.raw_event_id), after.get(one.chosen.raw_event_id), kept, show_personal
             ),
         )
         for one in ended
@@ -155,12 +157,7 @@ def _stored(conn: psycopg.Connection[Any], chosen: Sequence[Chosen]) -> dict[int
     with conn.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(SQL.stored_staging, ids_of(chosen)).fetchall()
     return {
-        row["raw_event_id"]: {
-            name: _plain(name, row["client_ip_text"] if name == "client_ip" else row[name])
-            for name in COMPARED
-            if name in row
-        }
-        for row in rows
+        row["raw_event_id"]: {name: _plain(name, row[name]) for name in COMPARED if name in row} for row in rows
     }
 
 
@@ -184,13 +181,13 @@ def _whys(
 
 
 def _differences(
-    old: dict[str, Any] | None, new: dict[str, Any] | None, show_personal: bool
+    old: dict[str, Any] | None, new: dict[str, Any] | None, kept: set[str], show_personal: bool
 ) -> dict[str, tuple[Any, Any]]:
     if new is None:
         return {}
     changes: dict[str, tuple[Any, Any]] = {}
     for name in COMPARED:
-        if name not in new:
+        if name not in new or name not in kept:
             continue
         was, now = None if old is None else old.get(name), new[name]
         if was != now:
@@ -205,4 +202,4 @@ def _plain(name: str, value: Any) -> Any:
         return json.loads(value)
     if isinstance(value, Decimal):
         return float(value)
-    return value
+    return str(value) if name == "client_ip" and value is not None else value

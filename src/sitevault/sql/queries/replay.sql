@@ -268,7 +268,7 @@ ORDER BY e.was, e.became;
 
 -- name: stored_staging
 -- What staging says of events now.
-SELECT s.*, host(s.client_ip) AS client_ip_text
+SELECT s.*
 FROM staging.site_tracking_events_s AS s
 WHERE s.batch_id = ANY(%(batch_ids)s) AND s.raw_event_id = ANY(%(raw_event_ids)s)
 ORDER BY s.raw_event_id, s.load_id;
