@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from psycopg import sql
 
-from sitevault.db.catalog import CatalogSnapshot, Object
+from sitevault.db.catalog import CatalogSnapshot, Change, Object
 from sitevault.errors import SitevaultError
 
 Definition = Mapping[str, Any]
@@ -72,6 +72,7 @@ def way_back(before: CatalogSnapshot, after: CatalogSnapshot, acting: str) -> li
     entries = [
         _Entry(c.object, _owned(_read(c.before), before), _owned(_read(c.after), after))
         for c in before.changes(after)
+        if not became_valid(c)
     ]
     entries = [entry for entry in entries if not _comes_with_another(entry)]
     made = {entry.object for entry in entries if entry.was and (entry.now is None or _must_be_dropped(entry))}
@@ -97,6 +98,14 @@ def way_back(before: CatalogSnapshot, after: CatalogSnapshot, acting: str) -> li
 
 def _read(definition: str | None) -> Definition | None:
     return None if definition is None else json.loads(definition)
+
+
+def became_valid(change: Change) -> bool:
+    """Whether an index that was not valid is now, and is the same otherwise."""
+    was, now = _read(change.before), _read(change.after)
+    if change.object.kind != "index" or was is None or now is None or was["valid"]:
+        return False
+    return _without(was, {"valid"}) == _without(now, {"valid"})
 
 
 def _owned(definition: Definition | None, snapshot: CatalogSnapshot) -> Definition | None:

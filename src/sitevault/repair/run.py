@@ -13,6 +13,7 @@ from msgspec import structs
 from psycopg import errors
 
 from sitevault.db.catalog import CatalogSnapshot, Change, Object, capture
+from sitevault.db.restore import became_valid
 from sitevault.repair import execute, record
 from sitevault.repair.execute import RowDone
 from sitevault.repair.ground import Ground
@@ -113,7 +114,7 @@ def undo(ground: Ground, repair_id: str, actor: str) -> Done:
             rows = record.rows(ground, plan)
             before = _as_it_was(now, objects)
             execute.take_back(ground, plan.steps, rows, before)
-            wrong = [str(change.object) for change in before.changes(capture(ground.conn))]
+            wrong = _left(before, ground)
             if wrong:
                 raise RepairError(f"The way back did not lead back for: {', '.join(wrong)}. Nothing was changed.")
             record.undone(ground, plan, rows, actor)
@@ -134,10 +135,16 @@ def _there_and_back(ground: Ground, plan: Plan, before: CatalogSnapshot) -> list
         rows: list[RowDone] = execute.carry_out(ground, plan.steps)
         changes = list(before.changes(capture(ground.conn)))
         execute.take_back(ground, plan.steps, rows, before)
-    left = [str(change.object) for change in before.changes(capture(ground.conn))]
+    left = _left(before, ground)
     if left:
         raise RepairError(f"The way back does not lead back for: {', '.join(left)}. Nothing was changed.")
     return changes
+
+
+def _left(before: CatalogSnapshot, ground: Ground) -> list[str]:
+    """What the way back did not make what it was. No index is made invalid again: nobody can, nobody would."""
+    changes = before.changes(capture(ground.conn))
+    return [str(change.object) for change in changes if not became_valid(change)]
 
 
 @contextmanager

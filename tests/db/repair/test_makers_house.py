@@ -19,7 +19,7 @@ from sitevault.db.connect import Database, connect
 from sitevault.db.roles import Role
 from sitevault.repair import run
 from sitevault.repair.ground import Ground
-from sitevault.repair.makers import isolation, partitions, requeue
+from sitevault.repair.makers import drift, isolation, partitions, requeue
 from sitevault.repair.makers.case import Case, Maker, NotMended
 from sitevault.repair.model import Plan
 from sitevault.repair.plan import assemble
@@ -152,3 +152,19 @@ def test_where_nothing_is_wrong_nothing_is_planned(database: Database) -> None:
 def test_what_cannot_be_mended_is_said(database: Database) -> None:
     with grounds(database) as (ground, _):
         assert assemble(ground, [NotMended("x", "nobody can")]).not_mended == ("x: nobody can",)
+
+
+def test_what_was_changed_by_hand_is_brought_back_and_can_be_had_again(database: Database) -> None:
+    original = catalog(database)
+    with connect(database.admin_conninfo) as admin:
+        admin.execute(
+            "CREATE OR REPLACE FUNCTION auth.current_tenant_hk() RETURNS bytea LANGUAGE sql STABLE PARALLEL SAFE"
+            " RETURN NULL::bytea; DROP VIEW mart.visitor_day_v;"
+            " COMMENT ON FUNCTION ops.secure_table(regclass) IS 'x'"
+        )
+    by_hand = catalog(database)
+    plan = planned(database, drift.make)
+    apply(database, plan)
+    assert catalog(database) == original
+    undo(database, plan)
+    assert catalog(database) == by_hand

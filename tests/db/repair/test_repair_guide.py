@@ -12,8 +12,8 @@ from sitevault.db.connect import Database, connect
 from sitevault.demo import incident
 from sitevault.errors import UsageError
 from sitevault.repair import run, shadow
-from sitevault.repair.ground import Ground
-from sitevault.repair.makers import functions, reassign_guide
+from sitevault.repair.ground import SQL, Ground
+from sitevault.repair.makers import functions, indexes, reassign_guide
 from sitevault.repair.makers.case import Case, NotMended
 from sitevault.repair.model import Action, RepairRefusedError
 from sitevault.repair.plan import Asked, assemble, propose
@@ -151,3 +151,29 @@ def test_a_database_of_something_else_is_refused(new_database: Callable[[str], D
         foreign(new_database("template0").admin_conninfo),
     ):
         pass
+
+
+def test_an_invalid_index_is_built_again(opened: Opened) -> None:
+    opened.ground.conn.execute(
+        "UPDATE pg_index SET indisvalid = false"
+        " WHERE indexrelid = 'raw.site_tracking_events_r_status_idx'::regclass"
+    )
+    plan = assemble(opened.ground, indexes.rebuild_invalid(case(opened)))
+    done = run.apply(opened.ground, plan, "tester")
+    assert opened.ground.all(SQL.invalid_indexes) == []
+    run.undo(opened.ground, done.repair_id, "tester")
+
+
+def test_a_constraint_that_was_never_checked_is_checked_or_named(opened: Opened) -> None:
+    opened.ground.conn.execute(
+        "ALTER TABLE raw.site_tracking_events_r"
+        " ADD CONSTRAINT holds CHECK (retry_count >= 0) NOT VALID,"
+        " ADD CONSTRAINT broken CHECK (retry_count > 5) NOT VALID"
+    )
+    before = capture(opened.ground.conn)
+    plan = assemble(opened.ground, indexes.validate(case(opened)))
+    done = run.apply(opened.ground, plan, "tester")
+    assert [name for _, name in opened.ground.all(SQL.unvalidated_constraints)] == ["broken"]
+    assert any("broken" in line for line in plan.not_mended)
+    run.undo(opened.ground, done.repair_id, "tester")
+    assert list(before.changes(capture(opened.ground.conn))) == []

@@ -283,3 +283,22 @@ SELECT count(*) FROM {table} WHERE raw_event_id = %(raw_event_id)s::bigint AND t
 SELECT
     to_regclass('raw.landed_event') IS NOT NULL AND to_regclass('ops.ledger_d') IS NOT NULL AS house,
     to_regclass('raw.site_tracking_events_r') IS NOT NULL AS guide;
+
+-- name: invalid_indexes
+-- Indexes that are not valid, quoted.
+SELECT format('%I.%I', n.nspname, c.relname)
+FROM pg_catalog.pg_index AS i
+INNER JOIN pg_catalog.pg_class AS c ON i.indexrelid = c.oid AND c.relkind = 'i'
+INNER JOIN pg_catalog.pg_namespace AS n ON c.relnamespace = n.oid
+WHERE NOT i.indisvalid AND n.nspname !~ '^pg_'
+ORDER BY 1;
+
+-- name: unvalidated_constraints
+-- Constraints that bind new rows only, quoted; those declared for readers are left alone.
+SELECT format('%I.%I', n.nspname, c.relname), quote_ident(k.conname)
+FROM pg_catalog.pg_constraint AS k
+INNER JOIN pg_catalog.pg_class AS c ON k.conrelid = c.oid
+INNER JOIN pg_catalog.pg_namespace AS n ON c.relnamespace = n.oid
+WHERE NOT k.convalidated AND k.coninhcount = 0 AND n.nspname !~ '^pg_'
+    AND pg_get_constraintdef(k.oid) NOT LIKE '%%NOT ENFORCED%%'
+ORDER BY 1, 2;
