@@ -37,7 +37,7 @@ sql: $(VENV)/.dev
 
 .PHONY: generated
 generated: generate ## what is generated is up to date
-	git diff --exit-code -- src/sitevault/sql/schema.sql docs/reference
+	git diff --exit-code -- src/sitevault/sql/schema.sql src/sitevault/sql/catalog.json docs/reference
 
 generate: $(VENV)/.dev ## rebuild schema.sql and the generated reference pages
 	$(BIN)/python -m docs.generate

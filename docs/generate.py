@@ -11,13 +11,16 @@ from pathlib import Path
 
 from docs import catalog, checks, registries
 from sitevault.config import Config
-from sitevault.db import binaries, embedded
+from sitevault.db import binaries, embedded, expected
+from sitevault.db.catalog import capture
 from sitevault.db.connect import Database, open_embedded
 from sitevault.db.migrate import migrate
+from sitevault.db.roles import Role
 from sitevault.db.schema_dump import dump
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = Path("src/sitevault/sql/schema.sql")
+CATALOG = Path("src/sitevault/sql/catalog.json")
 REFERENCE = Path("docs/reference")
 
 PAGES = {
@@ -44,6 +47,8 @@ def render(database: Database) -> dict[Path, str]:
     made |= {REFERENCE / name: make_from(found) for name, make_from in CATALOG_PAGES.items()}
     made |= {REFERENCE / path: text for path, text in checks.check_pages().items()}
     made[SCHEMA] = dump(database)
+    with database.connect(Role.MIGRATOR) as conn:
+        made[CATALOG] = expected.dump(capture(conn), database.server_version // 10_000)
     return made
 
 

@@ -18,6 +18,8 @@ class Server(NamedTuple):
     extensions: list[str]
     transaction_age: int
     multixact_age: int
+    counted_since: datetime
+    """Since when the server counts how often an index is used."""
 
 
 class Session(NamedTuple):
@@ -30,6 +32,16 @@ class Session(NamedTuple):
     state_seconds: float | None
     waits_for: list[int]
     prepared: bool
+    is_superuser: bool
+
+
+class Blocked(NamedTuple):
+    """A session that waits for a lock."""
+
+    pid: int
+    seconds: float
+    relation: str | None
+    blockers: list[int]
 
 
 class Function(NamedTuple):

@@ -15,10 +15,13 @@ from psycopg.rows import class_row
 
 from sitevault.audit.catalog import snapshot as audit
 from sitevault.db import queries
+from sitevault.db.catalog import CatalogSnapshot, capture
 from sitevault.db.connect import connect
+from sitevault.db.migrate import MigrationPlan, plan
 from sitevault.doctor import queue
 from sitevault.doctor.payloads import Payloads, profile
 from sitevault.doctor.rows import (
+    Blocked,
     Column,
     Constraint,
     Function,
@@ -32,6 +35,8 @@ from sitevault.doctor.rows import (
 )
 from sitevault.doctor.sample import EventTable, Sampled, take
 from sitevault.errors import ConfigurationError, Exit, SitevaultError
+from sitevault.observe.health import Partitions
+from sitevault.observe.ledger import SQL as HOUSE_SQL
 from sitevault.observe.ledger import Ledger
 
 SQL = queries.load("doctor")
@@ -127,6 +132,14 @@ class Snapshot:
         with self._conn.cursor(row_factory=class_row(row)) as cursor:
             return cursor.execute(query, parameters).fetchall()
 
+    def rows_despite_locks(self, query: LiteralString, row: type[_Row]) -> list[_Row]:
+        """The same, of a query that can do without what needs a lock: who holds one is what we look for."""
+        try:
+            with self._conn.transaction():
+                return self.rows(query, row, {"careful": False})
+        except psycopg.errors.LockNotAvailable:
+            return self.rows(query, row, {"careful": True})
+
     def rows_of_events(
         self, query: LiteralString, row: type[_Row], parameters: Mapping[str, object] | None = None
     ) -> list[_Row]:
@@ -161,6 +174,38 @@ class Snapshot:
         return self.rows(SQL.sessions, Session)
 
     @part
+    def blocked(self) -> list[Blocked]:
+        """Who waits for a lock, for how long, and for whom."""
+        return self.rows(SQL.blocked, Blocked)
+
+    @part
+    def transactions_behind(self) -> int:
+        """How many transactions began since the oldest that is still running."""
+        (behind,) = self._conn.execute(SQL.transactions_behind).fetchone() or (0,)
+        return int(behind)
+
+    @part
+    def objects(self) -> CatalogSnapshot:
+        """Every object with its definition, to be compared."""
+        return capture(self._conn)
+
+    @part
+    def migrations(self) -> MigrationPlan:
+        """What this version would do to the schema; ask only where it is ours."""
+        return plan(self._conn)
+
+    @part
+    def migrated_seconds(self) -> float:
+        """How long ago the newest migration or set of objects was applied."""
+        (seconds,) = self._conn.execute(SQL.migrated_seconds).fetchone() or (0.0,)
+        return float(seconds)
+
+    @part
+    def partitions(self) -> list[Partitions]:
+        """How far ahead of the clock the house's partitions are."""
+        return [Partitions(*row) for row in self._conn.execute(HOUSE_SQL.partitions)]
+
+    @part
     def sees_all_sessions(self) -> bool:
         """Whether the connected role is shown what others do."""
         (seen,) = self._conn.execute(SQL.sees_all_sessions).fetchone() or (False,)
@@ -171,12 +216,12 @@ class Snapshot:
     @part
     def relations(self) -> list[Relation]:
         """Tables, partitions, views, sequences that are nobody else's."""
-        return self.rows(SQL.relations, Relation)
+        return self.rows_despite_locks(SQL.relations, Relation)
 
     @part
     def columns(self) -> list[Column]:
         """Their columns."""
-        return self.rows(SQL.columns, Column)
+        return self.rows_despite_locks(SQL.columns, Column)
 
     @part
     def constraints(self) -> list[Constraint]:
@@ -186,7 +231,7 @@ class Snapshot:
     @part
     def indexes(self) -> list[Index]:
         """Their indexes, with their use."""
-        return self.rows(SQL.indexes, Index)
+        return self.rows_despite_locks(SQL.indexes, Index)
 
     @part
     def functions(self) -> list[Function]:
@@ -206,7 +251,7 @@ class Snapshot:
     @part
     def table_use(self) -> list[TableUse]:
         """Sizes, dead rows, vacuums and transaction ages."""
-        return self.rows(SQL.table_use, TableUse)
+        return self.rows_despite_locks(SQL.table_use, TableUse)
 
     @part
     def audited(self) -> audit.Snapshot:

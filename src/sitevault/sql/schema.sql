@@ -4591,6 +4591,7 @@ GRANT SELECT ON TABLE ops.load TO sitevault_auditor;
 --
 
 GRANT USAGE ON SEQUENCE ops.load_id_seq TO sitevault_worker;
+GRANT SELECT ON SEQUENCE ops.load_id_seq TO sitevault_auditor;
 
 --
 -- Name: TABLE migration; Type: ACL; Schema: ops; Owner: sitevault_owner
@@ -4660,6 +4661,7 @@ GRANT SELECT ON TABLE ops.replay_event TO sitevault_auditor;
 --
 
 GRANT USAGE ON SEQUENCE ops.replay_id_seq TO sitevault_worker;
+GRANT SELECT ON SEQUENCE ops.replay_id_seq TO sitevault_auditor;
 
 --
 -- Name: TABLE batch; Type: ACL; Schema: raw; Owner: sitevault_owner
@@ -4726,6 +4728,7 @@ GRANT SELECT(processed_timestamp) ON TABLE raw.batch TO sitevault_reader;
 --
 
 GRANT USAGE ON SEQUENCE raw.batch_id_seq TO sitevault_collector;
+GRANT SELECT ON SEQUENCE raw.batch_id_seq TO sitevault_auditor;
 
 --
 -- Name: TABLE dead_letter; Type: ACL; Schema: raw; Owner: sitevault_owner

@@ -76,6 +76,8 @@ GRANT SELECT ON ALL TABLES IN SCHEMA raw, staging, business, mart, ops TO siteva
 GRANT SELECT ON auth.tenant_h, auth.tenant_profile_s, auth.api_key_h, auth.api_key_s, auth.tenant_v, auth.api_key_v
 TO sitevault_judge, sitevault_auditor;
 GRANT SELECT ON ALL TABLES IN SCHEMA audit TO sitevault_auditor;
+-- how far a sequence is, for the doctor
+GRANT SELECT ON ALL SEQUENCES IN SCHEMA raw, ops TO sitevault_auditor;
 GRANT EXECUTE ON FUNCTION
 auth.current_tenant_hk(), business.encode_part(text), business.hash_key(text, bytea, text []),
 mart.funnel(bytea, date, date, text []), auth.tenant_key(text)

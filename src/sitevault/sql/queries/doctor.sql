@@ -34,7 +34,12 @@ SELECT
     coalesce((SELECT array_agg(e.extname::text ORDER BY e.extname) FROM pg_catalog.pg_extension AS e), '{}')
         AS extensions,
     pg_catalog.age(d.datfrozenxid) AS transaction_age,
-    pg_catalog.mxid_age(d.datminmxid) AS multixact_age
+    pg_catalog.mxid_age(d.datminmxid) AS multixact_age,
+    -- where the statistics were never reset, nobody tells since when they count: since the server's start at least
+    coalesce(
+        (SELECT s.stats_reset FROM pg_catalog.pg_stat_database AS s WHERE s.datid = d.oid),
+        pg_catalog.pg_postmaster_start_time()
+    ) AS counted_since
 FROM pg_catalog.pg_database AS d
 WHERE d.datname = current_database();
 
@@ -53,15 +58,17 @@ SELECT
     extract(EPOCH FROM pg_catalog.clock_timestamp() - a.xact_start)::float8 AS transaction_seconds,
     extract(EPOCH FROM pg_catalog.clock_timestamp() - a.state_change)::float8 AS state_seconds,
     CASE WHEN a.wait_event_type = 'Lock' THEN pg_catalog.pg_blocking_pids(a.pid) ELSE '{}' END AS waits_for,
-    false AS prepared
+    false AS prepared,
+    coalesce(r.rolsuper, false) AS is_superuser
 FROM pg_catalog.pg_stat_activity AS a
+LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = a.usesysid
 WHERE a.datname = current_database() AND a.pid <> pg_catalog.pg_backend_pid()
 UNION ALL
 SELECT
     0, x.gid, x.owner::text, 'prepared transaction', 'prepared',
     extract(EPOCH FROM pg_catalog.clock_timestamp() - x.prepared)::float8,
     extract(EPOCH FROM pg_catalog.clock_timestamp() - x.prepared)::float8,
-    '{}', true
+    '{}', true, false
 FROM pg_catalog.pg_prepared_xacts AS x
 WHERE x.database = current_database();
 
@@ -77,8 +84,13 @@ SELECT
     parent.oid::regclass::text AS parent,
     pg_catalog.pg_get_expr(c.relpartbound, c.oid) AS bound,
     c.reltuples::float8 AS rows,
-    CASE WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_relation_size(c.oid) ELSE 0 END AS bytes,
-    CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid) END AS definition,
+    CASE
+        WHEN c.relkind NOT IN ('r', 'm') THEN 0
+        -- the size itself needs a lock on the table; the planner's idea of it does not
+        WHEN %(careful)s::boolean THEN c.relpages::bigint * current_setting('block_size')::integer
+        ELSE pg_catalog.pg_relation_size(c.oid)
+    END AS bytes,
+    CASE WHEN c.relkind IN ('v', 'm') AND NOT %(careful)s::boolean THEN pg_catalog.pg_get_viewdef(c.oid) END AS definition,
     c.relacl::text [] AS acl
 FROM pg_catalog.pg_class AS c
 INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
@@ -101,7 +113,7 @@ SELECT
     a.attnum::integer AS position,
     pg_catalog.format_type(a.atttypid, a.atttypmod) AS type,
     a.attnotnull AS not_null,
-    pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS default,
+    CASE WHEN NOT %(careful)s::boolean THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END AS default,
     a.attgenerated::text AS generated
 FROM pg_catalog.pg_attribute AS a
 INNER JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid
@@ -164,7 +176,11 @@ SELECT
     i.relispartition AS is_partition,
     k.conname::text AS "constraint",
     coalesce(pg_catalog.pg_stat_get_numscans(i.oid), 0) AS scans,
-    CASE WHEN i.relkind = 'i' THEN pg_catalog.pg_relation_size(i.oid) ELSE 0 END AS bytes
+    CASE
+        WHEN i.relkind <> 'i' THEN 0
+        WHEN %(careful)s::boolean THEN i.relpages::bigint * current_setting('block_size')::integer
+        ELSE pg_catalog.pg_relation_size(i.oid)
+    END AS bytes
 FROM pg_catalog.pg_index AS x
 INNER JOIN pg_catalog.pg_class AS c ON c.oid = x.indrelid
 INNER JOIN pg_catalog.pg_class AS i ON i.oid = x.indexrelid
@@ -260,7 +276,10 @@ SELECT
     c.relname::text AS name,
     coalesce(s.n_live_tup, 0) AS live,
     coalesce(s.n_dead_tup, 0) AS dead,
-    pg_catalog.pg_relation_size(c.oid) AS bytes,
+    CASE
+        WHEN %(careful)s::boolean THEN c.relpages::bigint * current_setting('block_size')::integer
+        ELSE pg_catalog.pg_relation_size(c.oid)
+    END AS bytes,
     coalesce(s.seq_scan, 0) AS sequential_scans,
     coalesce(s.idx_scan, 0) AS index_scans,
     greatest(s.last_vacuum, s.last_autovacuum) AS last_vacuum,
@@ -458,3 +477,29 @@ SELECT
     extract(EPOCH FROM pg_catalog.clock_timestamp() - max(at))::float8 AS silent_seconds
 FROM pause
 GROUP BY tenant_hk;
+
+-- name: blocked
+-- Who waits for a lock: for how long, on what, and for whom. Everybody may see that.
+SELECT
+    l.pid,
+    coalesce(extract(EPOCH FROM pg_catalog.clock_timestamp() - min(l.waitstart)), 0)::float8 AS seconds,
+    min(l.relation::regclass::text) FILTER (WHERE l.relation IS NOT NULL) AS relation,
+    pg_catalog.pg_blocking_pids(l.pid) AS blockers
+FROM pg_catalog.pg_locks AS l
+WHERE NOT l.granted
+    AND (l.database IS NULL OR l.database IN (
+        0, (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
+    ))
+GROUP BY l.pid;
+
+-- name: transactions_behind
+-- How many transactions began since the oldest that is still running.
+SELECT
+    pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint
+    - pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text::bigint;
+
+-- name: migrated_seconds
+-- How long ago the newest migration, or set of objects, was applied.
+SELECT coalesce(extract(EPOCH FROM pg_catalog.clock_timestamp() - greatest(
+    (SELECT max(m.applied_at) FROM ops.migration AS m), (SELECT max(o.applied_at) FROM ops.object_set AS o)
+)), 0)::float8;

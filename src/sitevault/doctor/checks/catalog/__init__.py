@@ -2,6 +2,34 @@
 
 from __future__ import annotations
 
-from sitevault.doctor.checks.catalog import invalid_indexes
+from sitevault.doctor.checks.catalog import (
+    bloat,
+    blocked,
+    drift,
+    hot_path,
+    idle_indexes,
+    invalid_indexes,
+    partitions,
+    posture,
+    sequences,
+    server,
+    transactions,
+    unvalidated,
+    wraparound,
+)
 
-CHECKS = (invalid_indexes.CHECK,)
+CHECKS = (
+    drift.CHECK,
+    posture.CHECK,
+    invalid_indexes.CHECK,
+    unvalidated.CHECK,
+    hot_path.CHECK,
+    idle_indexes.CHECK,
+    partitions.CHECK,
+    bloat.CHECK,
+    sequences.CHECK,
+    wraparound.CHECK,
+    blocked.CHECK,
+    transactions.CHECK,
+    server.CHECK,
+)
