@@ -118,7 +118,7 @@ def applied(ground: Ground, plan: Plan, changes: Sequence[Change], done: Sequenc
     _audit(ground, plan, Action.REPAIR_APPLY, done)
 
 
-def undone(ground: Ground, plan: Plan, done: Sequence[RowDone], actor: str) -> None:
+def undone(ground: Ground, plan: Plan, actor: str) -> None:
     """Remember that a repair was taken back; what it had remembered of rows and objects is no longer needed."""
     key = {"repair_id": plan.digest}
     ground.conn.execute(ground.record(SQL.record_undo), key | {"actor": actor})
@@ -129,6 +129,10 @@ def undone(ground: Ground, plan: Plan, done: Sequence[RowDone], actor: str) -> N
     ground.within(None)
     if not ground.house and ground.one(ground.record(SQL.in_force)) == (0,):
         ground.conn.execute(SQL.drop_record)
+
+
+def announce_undo(ground: Ground, plan: Plan, done: Sequence[RowDone]) -> None:
+    """Enter into the audit log that a repair is taken back."""
     _audit(ground, plan, Action.REPAIR_UNDO, done)
 
 

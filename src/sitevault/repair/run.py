@@ -113,11 +113,13 @@ def undo(ground: Ground, repair_id: str, actor: str) -> Done:
                 )
             rows = record.rows(ground, plan)
             before = _as_it_was(now, objects)
+            # first: what the repair mended may be what the log needs
+            record.announce_undo(ground, plan, rows)
             execute.take_back(ground, plan.steps, rows, before)
             wrong = _left(before, ground)
             if wrong:
                 raise RepairError(f"The way back did not lead back for: {', '.join(wrong)}. Nothing was changed.")
-            record.undone(ground, plan, rows, actor)
+            record.undone(ground, plan, actor)
         return Done(plan.digest, tuple(str(was.object) for was in objects), len(rows), already=False)
 
     return _patiently(attempt)

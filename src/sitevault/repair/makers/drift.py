@@ -8,7 +8,6 @@ from sitevault.db import migration_files, queries
 from sitevault.repair.makers.case import Case, NotMended
 from sitevault.repair.model import Action, Statement
 
-
 _MIGRATE = queries.load("migrate")
 
 
