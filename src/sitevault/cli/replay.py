@@ -40,6 +40,7 @@ def _step(name: str, metavar: str, about: str) -> Callable[[Any], Any]:
         "sitevault replay --reason-code load.rejected_by_database --yes",
         "sitevault replay --tenant the-one-spa --status INVALID --move evt=event_type --reason 'shop 4.1' --yes",
         "sitevault replay --resume 12",
+        "sitevault replay --rebuild vault --tenant the-one-spa",
         "sitevault replay list",
     )
     + "\n\n\bExit codes: 0 done, 1 events ended in ERROR, or stopped (it can be resumed), 2 nothing selected.",
@@ -63,6 +64,13 @@ def _step(name: str, metavar: str, about: str) -> Callable[[Any], Any]:
 @click.option("--show-personal", is_flag=True, help="Show personal values in a dry run; the audit log records it.")
 @click.option("--batch", type=click.IntRange(1, 20_000), default=1000, show_default=True, help="Events at a time.")
 @click.option("--rate", type=click.FloatRange(min=0.01), metavar="N", help="Events per second at most.")
+@click.option(
+    "--rebuild",
+    "level",
+    type=click.Choice(("staging", "vault", "marts")),
+    help="Rebuild this beside the live tables, from raw (marts: from the vault), and compare.",
+)
+@click.option("--accept-differences", is_flag=True, help="After a rebuild: change the rows that differ.")
 @click.option("--resume", type=int, metavar="REPLAY", help="Go on with a replay that stopped.")
 @yes_option
 @json_option
@@ -80,6 +88,8 @@ def replay(context: click.Context, /, **options: Any) -> int | None:
         raise RuntimeError("the command line made no session")
     if options["resume"] is not None:
         return _resume(session, options)
+    if options["level"] is not None:
+        return _rebuild(session, options)
     selection = _selection(session, options)
     steps = _steps(context.meta.get("patch", []))
     if options["dry_run"]:
@@ -139,15 +149,10 @@ _PLACES = ("vaulted", "duplicate", "invalid", "error", "unchanged")
 
 
 def _selection(session: Session, options: dict[str, Any]) -> Selection:
-    from sitevault.db.roles import Role
     from sitevault.replay.run import refuse_everything
     from sitevault.replay.selection import Selection, moment
-    from sitevault.tenancy.tenants import find_tenant
 
-    tenant_hk = None
-    if options["tenant_bk"] is not None:
-        with session.database() as database, database.connect(Role.JUDGE) as judge:
-            tenant_hk = find_tenant(judge, options["tenant_bk"]).tenant_hk
+    tenant_hk = _tenant(session, options["tenant_bk"])
     times: dict[str, Any] = {
         name: moment(options[name], f"--{name.replace('_', '-')}")
         for name in ("received_from", "received_to", "occurred_from", "occurred_to")
@@ -199,6 +204,45 @@ def _resume(session: Session, options: dict[str, Any]) -> int:
             database, session.config, options["resume"], batch=options["batch"], rate=options["rate"], heard=heard
         )
     return _answer(session, done)
+
+
+def _rebuild(session: Session, options: dict[str, Any]) -> int:
+    from sitevault.replay.rebuild import rebuild
+
+    if options["accept_differences"] and not options["dry_run"]:
+        session.confirm(f"Rebuild the {options['level']} and change what differs?")
+    tenant_hk = _tenant(session, options["tenant_bk"])
+    with session.database() as database:
+        found = rebuild(
+            database, session.config, options["level"], tenant_hk=tenant_hk,
+            accept_differences=options["accept_differences"] and not options["dry_run"], reason=options["reason"],
+            heard=lambda tenant, events: session.say(f"{tenant}: {events} events rebuilt"),
+        )  # fmt: skip
+    result = found.as_dict()
+    unsolved = found.differs and not found.swapped
+    lines = [f"Replay {found.replay_id}: the {found.level} rebuilt, {result['events']} events."]
+    for tenant, tables in result["tenants"].items():
+        lines.append(f"  {tenant}")
+        for name, kinds in tables.items():
+            lines.append(f"    {name}: " + ", ".join(f"{rows} {kind}" for kind, rows in kinds.items()))
+    if result["identical"]:
+        lines.append("Identical: nothing to change.")
+    elif found.swapped:
+        lines.append("The rows that were missing, extra or changed are now what was rebuilt.")
+    elif unsolved:
+        lines.append("Nothing was changed. To change these rows: the same with --accept-differences.")
+    session.answer({"success": not unsolved, "replay_id": found.replay_id, **result}, "\n".join(lines))
+    return Exit.FINDINGS if unsolved else Exit.OK
+
+
+def _tenant(session: Session, tenant_bk: str | None) -> bytes | None:
+    from sitevault.db.roles import Role
+    from sitevault.tenancy.tenants import find_tenant
+
+    if tenant_bk is None:
+        return None
+    with session.database() as database, database.connect(Role.JUDGE) as judge:
+        return find_tenant(judge, tenant_bk).tenant_hk
 
 
 def _answer(session: Session, done: Replay) -> int:

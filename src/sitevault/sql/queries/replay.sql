@@ -26,6 +26,10 @@ WHERE l.locktype = 'advisory' AND l.objsubid = 2 AND l.granted
 -- Two replays that met the same event would account for it twice: each transaction waits for the one before it.
 SELECT pg_advisory_xact_lock(hashtext('sitevault.replay.carry'));
 
+-- name: hold_replays_off
+-- Replays wait for a rebuild, until its connection ends: before its snapshot is taken, not in it.
+SELECT pg_advisory_lock(hashtext('sitevault.replay.carry'));
+
 -- name: selected
 -- The events a selection means, and where each is. A parameter that is NULL leaves nothing out.
 SELECT e.tenant_hk, e.raw_event_id, e.batch_id, place.was
@@ -288,3 +292,174 @@ SELECT tenant_hk, tenant_bk FROM auth.tenant_h;
 SELECT e.raw_event_id, e.event_id
 FROM raw.landed_event AS e
 WHERE e.batch_id = ANY(%(batch_ids)s) AND e.raw_event_id = ANY(%(raw_event_ids)s);
+
+-- name: read_repeatably
+-- Everything a rebuild compares is of one instant.
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;
+
+-- name: make_side_table
+-- A table like the live one, for this session only.
+CREATE TEMPORARY TABLE {side} (LIKE {live} INCLUDING ALL);
+
+-- name: make_side_heap
+-- A table with the live one's columns only.
+CREATE TEMPORARY TABLE {side} (LIKE {live});
+
+-- name: drop_side_table
+-- It goes with its rebuild.
+DROP TABLE IF EXISTS {side};
+
+-- name: begin_side_load
+-- The load that first carried these events, with a number of its own among the side tables.
+SELECT %(load_id)s::bigint, %(load_date)s::timestamptz;
+
+-- name: columns
+-- The columns of a table, in their order.
+SELECT a.attname
+FROM pg_catalog.pg_attribute AS a
+WHERE a.attrelid = %(name)s::text::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+ORDER BY a.attnum;
+
+-- name: scratch_tables
+-- What else this session keeps in temporary tables, and would grow in one long transaction.
+SELECT c.relname
+FROM pg_catalog.pg_class AS c
+WHERE c.relnamespace = pg_my_temp_schema() AND c.relkind = 'r' AND NOT (c.relname = ANY(%(sides)s));
+
+-- name: empty_scratch
+-- A load's own notes, done with.
+DELETE FROM {side};
+
+-- name: accounted_events
+-- The landed events of a tenant that were carried through, in the order of their loads.
+SELECT
+    coalesce(s.load_id, b.load_id, 0) AS load_id,
+    coalesce(s.processed_timestamp, b.processed_timestamp, e.received_timestamp) AS load_date,
+    e.tenant_hk, e.api_key_hk, e.batch_id, e.raw_event_id, e.event_id, e.received_timestamp,
+    host(e.client_ip) AS client_ip, e.user_agent, e.origin, e.geo_hint, e.protocol, e.payload
+FROM raw.landed_event AS e
+INNER JOIN raw.batch AS b ON e.batch_id = b.batch_id
+LEFT JOIN raw.dead_letter AS d ON e.tenant_hk = d.tenant_hk AND e.raw_event_id = d.raw_event_id
+LEFT JOIN (
+    SELECT t.tenant_hk, t.batch_id, t.raw_event_id, max(t.load_id) AS load_id,
+        max(t.processed_timestamp) AS processed_timestamp
+    FROM staging.site_tracking_events_s AS t
+    WHERE t.tenant_hk = %(tenant_hk)s
+    GROUP BY t.tenant_hk, t.batch_id, t.raw_event_id
+) AS s ON e.tenant_hk = s.tenant_hk AND e.batch_id = s.batch_id AND e.raw_event_id = s.raw_event_id
+WHERE e.tenant_hk = %(tenant_hk)s AND b.state = 'PROCESSED' AND coalesce(d.status, 'RESOLVED') = 'RESOLVED'
+ORDER BY load_id, e.raw_event_id;
+
+-- name: compare_table
+-- The keys of which the live table and its side table say something else, and the digests of both.
+SELECT live.digest IS NOT NULL AS is_live, side.digest IS NOT NULL AS is_side, {keys}
+FROM (
+    SELECT {keys}, md5(ROW({compared})::text) AS digest FROM {live} WHERE tenant_hk = %(tenant_hk)s
+) AS live
+FULL JOIN (
+    SELECT {keys}, md5(ROW({compared})::text) AS digest FROM {side} WHERE tenant_hk = %(tenant_hk)s
+) AS side USING ({keys})
+WHERE live.digest IS DISTINCT FROM side.digest;
+
+-- name: compare_satellite
+-- Satellite rows whose attributes are not those their hash_diff was made of.
+SELECT {keys}
+FROM {live}
+WHERE tenant_hk = %(tenant_hk)s AND hash_diff <> sha256('\x01'::bytea || {hashed});
+
+-- name: side_statuses
+-- What the rebuilt staging says of events.
+SELECT t.raw_event_id, t.validation_status
+FROM {side} AS t
+WHERE t.tenant_hk = %(tenant_hk)s AND t.raw_event_id = ANY(%(raw_event_ids)s);
+
+-- name: live_statuses
+-- What the live staging says of events.
+SELECT t.raw_event_id, t.validation_status
+FROM staging.site_tracking_events_s AS t
+WHERE t.tenant_hk = %(tenant_hk)s AND t.raw_event_id = ANY(%(raw_event_ids)s);
+
+-- name: numbers_of_events
+-- The landing numbers behind vault rows, live and rebuilt.
+SELECT n.event_id, n.raw_event_id, r.raw_event_id AS side_raw_event_id
+FROM (SELECT unnest(%(event_ids)s::uuid []) AS event_id) AS wanted
+LEFT JOIN business.site_event_nl AS n ON n.tenant_hk = %(tenant_hk)s AND n.event_id = wanted.event_id
+LEFT JOIN {side} AS r ON r.tenant_hk = %(tenant_hk)s AND r.event_id = wanted.event_id
+WHERE n.event_id IS NOT NULL;
+
+-- name: whole_batches
+-- The batches of which landing still holds every event the manifest promises: no event of them is unseen.
+SELECT b.batch_id
+FROM raw.batch AS b
+WHERE b.batch_id = ANY(%(batch_ids)s)
+    AND b.events = (SELECT count(*) FROM raw.landed_event AS e WHERE e.batch_id = b.batch_id);
+
+-- name: insert_row
+-- A row that was missing.
+INSERT INTO {live} ({columns}) VALUES ({values}) ON CONFLICT DO NOTHING;
+
+-- name: update_row
+-- A row that was another; when it was loaded stays.
+UPDATE {live} SET {changes} WHERE {matches};
+
+-- name: delete_row
+-- A row of which no event is left that could have made it.
+DELETE FROM {live} WHERE {matches};
+
+-- name: set_result
+-- What a rebuild found, or an enrichment changed.
+UPDATE ops.replay SET result = %(result)s, selected = %(selected)s, changed_at = clock_timestamp()
+WHERE replay_id = %(replay_id)s;
+
+-- name: tenants
+-- Every tenant, or the one named.
+SELECT h.tenant_hk, h.tenant_bk
+FROM auth.tenant_h AS h
+WHERE %(tenant_hk)s::bytea IS NULL OR h.tenant_hk = %(tenant_hk)s::bytea
+ORDER BY h.tenant_bk;
+
+-- name: limit_lock
+-- A change that has to wait too long is given up and tried again.
+SELECT set_config('lock_timeout', '3s', true);
+
+-- name: lock_marts
+-- Loads that already wrote to the marts are waited for; the others wait until this ends.
+LOCK TABLE mart.session_f, mart.page_day_f, mart.event_day_f IN SHARE ROW EXCLUSIVE MODE;
+
+-- name: fill_mart
+-- A mart as the vault alone would make it, into its side table.
+INSERT INTO {side} ({columns})
+SELECT {columns} FROM ({recomputed}) AS recomputed WHERE tenant_hk = %(tenant_hk)s;
+
+-- name: side_numbers
+-- The landing numbers behind rebuilt vault rows.
+SELECT r.event_id, r.raw_event_id
+FROM {side} AS r
+WHERE r.tenant_hk = %(tenant_hk)s AND r.event_id = ANY(%(event_ids)s);
+
+-- name: winners
+-- Those of these landing numbers that are the vault's row, live or rebuilt.
+SELECT n.raw_event_id
+FROM business.site_event_nl AS n
+WHERE n.tenant_hk = %(tenant_hk)s AND n.raw_event_id = ANY(%(raw_event_ids)s)
+UNION
+SELECT r.raw_event_id
+FROM {side} AS r
+WHERE r.tenant_hk = %(tenant_hk)s AND r.raw_event_id = ANY(%(raw_event_ids)s);
+
+-- name: side_row
+-- A rebuilt row.
+SELECT {columns} FROM {side} WHERE {matches} LIMIT 1;
+
+-- name: side_row_of_hash
+-- The rebuilt row that has what a live satellite row's hash_diff was made of.
+SELECT {columns}
+FROM {side} AS rebuilt
+WHERE {parents}
+    AND rebuilt.hash_diff = (SELECT known.hash_diff FROM {live} AS known WHERE {matches} LIMIT 1)
+LIMIT 1;
+
+-- name: remake_mart_row
+-- One row of a mart, from the vault.
+INSERT INTO {live} ({columns})
+SELECT {columns} FROM ({recomputed}) AS recomputed WHERE {matches};
