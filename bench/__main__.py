@@ -14,56 +14,70 @@ import msgspec
 from bench import page, report
 from bench.figures import HarnessError
 from bench.machine import Run, describe
-from bench.rows import batches, freshness, pipeline, single, start
+from bench.rows import batches, freshness, growth, pipeline, single, start
 from bench.settings import Row, Settings
 from sitevault.errors import SitevaultError
 
-ROWS: dict[str, Row] = {row.name: row for row in (single.ROW, batches.ROW, pipeline.ROW, freshness.ROW, start.ROW)}
-SMOKE = Settings(rounds=1, seconds=0.25, exact=True)
+ROWS: dict[str, Row] = {
+    row.name: row for row in (single.ROW, batches.ROW, pipeline.ROW, freshness.ROW, start.ROW, growth.ROW)
+}
+SMOKE = Settings(rounds=1, seconds=0.25, events=2_000, exact=True)
 
 
 @click.command(
     epilog="\b\nRows:\n"
     + "\n".join(f"  {name:<10} {row.title}" for name, row in ROWS.items())
     + "\n\n\b\nExamples:\n  python -m bench\n  python -m bench single pipeline --rounds 3 --seconds 3"
-    "\n  python -m bench --json bench/results.json && python -m bench --page bench/results.json"
+    "\n  python -m bench --json bench/results.json && python -m bench --page"
+    "\n  python -m bench growth --events 10000000 --minutes 40 --json bench/growth.json"
 )
 @click.argument("rows", nargs=-1, type=click.Choice(list(ROWS)), metavar="[ROW]...")
 @click.option("--rounds", default=Settings().rounds, show_default=True, help="How often each side runs, in turn.")
 @click.option("--seconds", default=Settings().seconds, show_default=True, help="How long a side runs in a round.")
+@click.option("--events", default=Settings().events, show_default=True, help="How far `growth` is to get.")
+@click.option("--minutes", default=Settings().minutes, show_default=True, help="How long `growth` may take.")
 @click.option("--json", "into", type=click.Path(path_type=Path), help="Write the results into this file.")
 @click.option("--smoke", is_flag=True, help="One short round by our own client: proves the harness only.")
 @click.option(
     "--page",
-    "of",
-    type=click.Path(path_type=Path, exists=True),
-    help="Measure nothing: write docs/reference/benchmarks.md from this results file.",
+    "write_page",
+    is_flag=True,
+    help="Measure nothing: write docs/reference/benchmarks.md from what is recorded in bench/*.json.",
 )
 def main(
-    rows: tuple[str, ...], rounds: int, seconds: float, into: Path | None, smoke: bool, of: Path | None
+    rows: tuple[str, ...],
+    rounds: int,
+    seconds: float,
+    events: int,
+    minutes: float,
+    into: Path | None,
+    smoke: bool,
+    write_page: bool,
 ) -> None:
     """Measure Sitevault against references, interleaved on one durable PostgreSQL per row.
 
-    All rows when none is named. Everything runs on this machine's loopback, load generator included, in a
-    temporary home (under TMPDIR) that is removed. Exit code 0 says that the figures can be believed, not that
-    every bar is met.
+    All rows but `growth` when none is named. Everything runs on this machine's loopback, load generator
+    included, in a temporary home (under TMPDIR) that is removed. Exit code 0 says that the figures can be
+    believed, not that every bar is met.
     """
-    if of is not None:
-        page.write(msgspec.json.decode(of.read_bytes(), type=Run))
+    if write_page:
+        page.write(page.recorded())
         return
-    settings = SMOKE if smoke else Settings(rounds, seconds)
+    settings = SMOKE._replace(minutes=minutes) if smoke else Settings(rounds, seconds, events, minutes)
     run = Run(describe(), _command(), datetime.now(UTC).replace(microsecond=0), [])
-    for name in dict.fromkeys(rows or ROWS):
+    for name in dict.fromkeys(rows or (row.name for row in ROWS.values() if not row.on_its_own)):
         began = time.monotonic()
         try:
-            result = ROWS[name].measure(settings)
+            measured = ROWS[name].measure(settings)
         except (HarnessError, SitevaultError) as error:
             raise click.ClickException(f"{name}: {error}") from error
-        run.results.append(result)
-        click.echo("\n".join(report.lines(result)))
-        click.echo(f"  {settings.rounds} rounds in {time.monotonic() - began:.0f} s\n")
-    if into is not None:
-        into.write_bytes(msgspec.json.format(msgspec.json.encode(run), indent=1) + b"\n")
+        for result in measured if isinstance(measured, list) else [measured]:
+            run.results.append(result)
+            click.echo("\n".join(report.lines(result)))
+        click.echo(f"  {name}: {time.monotonic() - began:.0f} s\n")
+        if into is not None:
+            # After every row: what is measured is kept, whatever becomes of the next.
+            into.write_bytes(msgspec.json.format(msgspec.json.encode(run), indent=1) + b"\n")
 
 
 def _command() -> str:

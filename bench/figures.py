@@ -37,6 +37,13 @@ class Verdict(msgspec.Struct, frozen=True):
     missed_by: float
 
 
+class Point(msgspec.Struct, frozen=True):
+    """A place on the way: how many events there were, and the medians of what was measured since the last."""
+
+    events: int
+    figures: Figures
+
+
 class Result(msgspec.Struct, frozen=True):
     """One row of the table: every side's figures, the ratios between sides, and the verdicts."""
 
@@ -48,6 +55,10 @@ class Result(msgspec.Struct, frozen=True):
     checks: list[str]
     """What was proved of the run itself: a figure of events that were not stored would be worth nothing."""
     notes: list[str] = []
+    way: list[Point] = []
+    """How the figures went as the database grew."""
+    stopped_early: str = ""
+    """Why not everything was measured that was asked for."""
 
 
 class HarnessError(Exception):

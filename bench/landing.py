@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 from bench.house import House
 from bench.traffic import Event
@@ -15,25 +16,31 @@ from sitevault.landing.identity import identity_of
 from sitevault.landing.writer import LandingRow, LandingWriter, wire_time
 
 LATE_DAYS = 30
+_ADDRESS = wire_address("203.0.113.7")
 
 
 def rows(events: Iterable[Event]) -> Iterator[LandingRow]:
     """What the collector would hand to landing."""
-    address = wire_address("203.0.113.7")
     received = clock.now()
-    for holder, body in events:
-        yield LandingRow(
-            holder.tenant_hk,
-            holder.api_key_hk,
-            identity_of(body, holder.tenant_hk, received, LATE_DAYS).bytes,
-            wire_time(received),
-            address,
-            "bench-server/1.0",
-            None,
-            None,
-            "track",
-            body,
-        )
+    for event in events:
+        yield row(event, received)
+
+
+def row(event: Event, received: datetime) -> LandingRow:
+    """One event as if it had come at that moment."""
+    holder, body = event
+    return LandingRow(
+        holder.tenant_hk,
+        holder.api_key_hk,
+        identity_of(body, holder.tenant_hk, received, LATE_DAYS).bytes,
+        wire_time(received),
+        _ADDRESS,
+        "bench-server/1.0",
+        None,
+        None,
+        "track",
+        body,
+    )
 
 
 def land(house: House, landing_rows: Iterable[LandingRow], flush: int) -> list[int]:

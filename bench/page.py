@@ -5,69 +5,92 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
+
+from bench import plot
 from bench.figures import Result, Verdict
 from bench.machine import Run
 from bench.report import number, shown
 
 INTRODUCTION = """\
-Written from one run of the harness; do not edit. Everything runs on the same cores: PostgreSQL, every stage and
+Written from what the harness recorded; do not edit. Everything runs on the same cores: PostgreSQL, every stage and
 the load generator. PostgreSQL is durable (fsync, full page writes, synchronous commit). Each side runs in turn
 with its reference, round by round, in one database. Figures are medians, with the lowest and the highest round
 in brackets. Ratios are taken round by round: trust them more than the absolute figures."""
 REPETITION = """\
-Repeat it with `make bench`. To write this page: `python -m bench --json bench/results.json`, then
-`python -m bench --page bench/results.json`."""
+Repeat it with `make bench`. To write this page: `python -m bench --json bench/results.json`, for growth
+`python -m bench growth --json bench/growth.json` (half an hour, some 60 GB), then `python -m bench --page`."""
+RECORDED = tuple(Path(__file__).with_name(name) for name in ("results.json", "growth.json"))
+"""Runs that are published; a later one adds rows, it replaces none."""
 PAGE = Path(__file__).parent.parent / "docs" / "reference" / "benchmarks.md"
 QUIET_LOAD = 0.5
 """Load average of the minute before, up to which a machine counts as ours alone."""
-NOT_MEASURED = (
-    ("growth", "rate at 10 million events >= 0.85 x rate at 100 thousand"),
-    ("memory over time", "flat over an hour"),
-)
-"""Bars that no row of the harness measures yet."""
+OWED = {"growth": "rate at 10 million events >= 0.85 x rate at 100 thousand"}
+"""Bars of rows that run on their own: named as missing as long as no run of theirs is recorded."""
+ELSEWHERE = "| memory over time | flat over an hour | | see [durability](../explanation/durability.md) |"
 
 
-def write(run: Run) -> None:
+def recorded() -> list[Run]:
+    """Every published run there is, in order."""
+    return [msgspec.json.decode(path.read_bytes(), type=Run) for path in RECORDED if path.exists()]
+
+
+def write(runs: list[Run]) -> None:
     """Replace the page."""
     PAGE.parent.mkdir(parents=True, exist_ok=True)
-    PAGE.write_text(render(run), "utf-8")
+    PAGE.write_text(render(runs), "utf-8")
+    for result in (result for run in runs for result in run.results if result.way):
+        picture_of(result).write_text(plot.draw(result.way, "events/s"), "utf-8")
 
 
-def render(run: Run) -> str:
+def picture_of(result: Result) -> Path:
+    """Where a result's picture is."""
+    return PAGE.with_name(f"benchmark-{result.name}.svg")
+
+
+def render(runs: list[Run]) -> str:
     """The whole page; the same results make the same page."""
-    return "\n".join(_lines(run)) + "\n"
+    return "\n".join(_lines(runs)) + "\n"
 
 
-def _lines(run: Run) -> Iterator[str]:
-    machine = run.machine
+def _lines(runs: list[Run]) -> Iterator[str]:
+    results = [result for run in runs for result in run.results]
     yield "# Benchmarks"
     yield ""
     yield INTRODUCTION
     yield ""
-    yield "| | |"
+    yield REPETITION
+    for run in runs:
+        yield ""
+        yield from _conditions(run)
+    yield ""
+    yield "## Bars"
+    yield ""
+    yield "| what | bar | figure | verdict |"
+    yield "|---|---|---|---|"
+    for result in results:
+        for verdict in result.verdicts:
+            yield f"| {result.name}: {verdict.what} | {_bar(verdict)} | {number(verdict.got)} | {_came(verdict)} |"
+    for name, bar in OWED.items():
+        if name not in {result.name for result in results}:
+            yield f"| {name} | {bar} | | not measured yet |"
+    yield ELSEWHERE
+    for result in results:
+        yield from _section(result)
+
+
+def _conditions(run: Run) -> Iterator[str]:
+    machine = run.machine
+    yield f"| run | {', '.join(result.name for result in run.results)} |"
     yield "|---|---|"
     yield f"| machine | {machine.cpu}, {machine.cores} cores, {machine.memory_gb:g} GB, {machine.kernel} |"
     yield f"| software | PostgreSQL {machine.postgresql}, Python {machine.python} |"
     yield f"| date | {run.started:%Y-%m-%d} |"
     yield f"| command | `{run.command}` |"
     yield f"| load average before | {machine.load:.1f} |"
-    yield ""
-    yield REPETITION
     if machine.load > QUIET_LOAD:
         yield ""
         yield "**Others were at work on this machine when this was measured: only the ratios mean something.**"
-    yield ""
-    yield "## Bars"
-    yield ""
-    yield "| what | bar | figure | verdict |"
-    yield "|---|---|---|---|"
-    for result in run.results:
-        for verdict in result.verdicts:
-            yield f"| {result.name}: {verdict.what} | {_bar(verdict)} | {number(verdict.got)} | {_came(verdict)} |"
-    for name, bar in NOT_MEASURED:
-        yield f"| {name} | {bar} | | not measured yet |"
-    for result in run.results:
-        yield from _section(result)
 
 
 def _section(result: Result) -> Iterator[str]:
@@ -75,6 +98,9 @@ def _section(result: Result) -> Iterator[str]:
     yield ""
     yield f"## {result.title}"
     yield ""
+    if result.stopped_early:
+        yield f"**{result.stopped_early}**"
+        yield ""
     yield "| | " + " | ".join(result.sides) + " |"
     yield "|---" * (len(result.sides) + 1) + "|"
     for name in names:
@@ -85,6 +111,20 @@ def _section(result: Result) -> Iterator[str]:
         yield f"- ratio {name}: {shown(over)}"
     for text in (*result.checks, *result.notes):
         yield f"- {text}"
+    if result.way:
+        yield from _the_way(result)
+
+
+def _the_way(result: Result) -> Iterator[str]:
+    """The points as a table, and the rate as a picture beside the page."""
+    names = list(result.way[0].figures)
+    yield ""
+    yield f"![Events per second as the database grows]({picture_of(result).name})"
+    yield ""
+    yield "| events | " + " | ".join(names) + " |"
+    yield "|---" * (len(names) + 1) + "|"
+    for point in result.way:
+        yield f"| {point.events:,} | " + " | ".join(number(point.figures[name]) for name in names) + " |"
 
 
 def _bar(verdict: Verdict) -> str:

@@ -18,7 +18,7 @@ def lines(result: Result) -> Iterator[str]:
         yield f"  ratio {name}: {shown(over)}"
     for verdict in result.verdicts:
         yield f"  {'met   ' if verdict.met else 'MISSED'} {verdict.what}: {told(verdict)}"
-    for text in (*result.checks, *result.notes):
+    for text in (*filter(None, [result.stopped_early]), *result.checks, *result.notes):
         yield f"  - {text}"
 
 

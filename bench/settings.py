@@ -14,6 +14,10 @@ class Settings(NamedTuple):
     rounds: int = 5
     seconds: float = 5.0
     """Of one side in one round; what is drained is sized by it."""
+    events: int = 10_000_000
+    """How many the growing database is to reach."""
+    minutes: float = 30.0
+    """How long it may grow; what was measured by then is kept."""
     exact: bool = False
     """Load by our own client even where wrk is there: every answer is accounted for."""
 
@@ -23,4 +27,6 @@ class Row(NamedTuple):
 
     name: str
     title: str
-    measure: Callable[[Settings], Result]
+    measure: Callable[[Settings], Result | list[Result]]
+    on_its_own: bool = False
+    """Takes so long that it only runs when it is named."""

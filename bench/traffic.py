@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
+import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 from typing import NamedTuple
 
@@ -19,6 +20,9 @@ from sitevault.demo.traffic import Visit, visits
 VISITORS_AT_ONCE = 2_000
 """Over all tenants: an event's neighbours are other visitors', as on real sites."""
 SPAN = timedelta(minutes=10)
+NEW_PAGE_SHARE = 20
+EVENTS_PER_NEW_PAGE = 50_000
+"""Of endless traffic: how often a site gets a number more under each of its pages."""
 ID_MARK = "@" * 18
 """Stands for an event's id in a template; as long as the ids of the visits."""
 
@@ -61,6 +65,30 @@ def events(seed: int, holders: list[Holder], count: int, *, id_mark: bool = Fals
         event_id = ID_MARK if id_mark else visit.id
         visit = replace(visit, id=event_id, at=at, skew=None, agent=visitor.agent)
         yield Event(holders[place], _body(chance, visit, visitor, dialects))
+
+
+def endless(seed: int, holders: list[Holder], times: Iterable[datetime]) -> Iterator[Event]:
+    """An event for each of the times: visitors come back and new ones come, and every site gets new pages."""
+    chance = Random(seed)
+    dialects = list(DIALECTS)
+    sites = [_site(seed, holder, VISITORS_AT_ONCE * 10) for holder in holders]
+    weights = list(itertools.accumulate(holder.tenant.weight for holder in holders))
+    for number, at in enumerate(times):
+        place = chance.choices(range(len(sites)), cum_weights=weights)[0]
+        visit = next(sites[place])
+        visit = replace(visit, at=at, skew=None, url=_perhaps_new(chance, visit.url, number))
+        # Of a number, not remembered: millions of visitors come by.
+        kind = zlib.crc32(visit.visitor.encode())
+        visitor = Visitor(visit.agent, _LANGUAGES[kind % len(_LANGUAGES)], _SCREENS[kind % len(_SCREENS)])
+        yield Event(holders[place], _body(chance, visit, visitor, dialects))
+
+
+def _perhaps_new(chance: Random, url: str, number: int) -> str:
+    """One event in NEW_PAGE_SHARE is on a page that was not there from the beginning."""
+    if chance.randrange(NEW_PAGE_SHARE):
+        return url
+    path, mark, query = url.partition("?")
+    return f"{path.rstrip('/')}/{chance.randrange(1 + number // EVENTS_PER_NEW_PAGE)}{mark}{query}"
 
 
 def _site(seed: int, holder: Holder, count: int) -> Iterator[Visit]:

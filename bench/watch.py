@@ -45,15 +45,16 @@ def watch(admin: psycopg.Connection[Any], trees: Mapping[str, int]) -> Iterator[
 
 def cpu_seconds(root: int) -> float:
     """CPU of a process and everything below it; what ended and was waited for is in its parent's account."""
-    return sum(sum(map(int, _stat(pid)[11:15])) for pid in _tree(root)) / _TICK
+    return sum(sum(map(int, _stat(pid)[11:15])) for pid in tree(root)) / _TICK
 
 
 def peak_megabytes(root: int) -> float:
     """The most memory a process and everything below it ever held, in MB."""
-    return sum(_status_kilobytes(pid, "VmHWM") for pid in _tree(root)) / 1024
+    return sum(_status_kilobytes(pid, "VmHWM") for pid in tree(root)) / 1024
 
 
-def _tree(root: int) -> list[int]:
+def tree(root: int) -> list[int]:
+    """A process and everything below it."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal() and (stat := _stat(int(entry.name))):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from bench.figures import Result
 from bench.machine import Run
 
 from homes import temporary_home
@@ -25,11 +26,40 @@ SIDES = {
 
 @pytest.mark.parametrize("row", SIDES)
 def test_a_row_is_measured_against_its_reference_and_nothing_is_left_behind(row: str, tmp_path: Path) -> None:
+    (result,) = _smoke(row, tmp_path / "results.json")
+    assert set(result.sides) == SIDES[row]
+    assert all(over.low >= 0 for figures in result.sides.values() for over in figures.values())
+    ours, *references = result.sides.values()
+    for over, reference in zip(result.ratios.values(), references, strict=True):
+        assert over.median == pytest.approx(ours["events/s"].median / reference["events/s"].median)
+        assert over.median > 0
+    assert result.verdicts
+    assert result.checks
+
+
+def test_a_database_is_grown_slice_by_slice_and_then_asked(tmp_path: Path) -> None:
+    growth, asked = _smoke("growth", tmp_path / "results.json")
+    assert growth.way[-1].events == 2_000
+    assert [point.events for point in growth.way] == sorted(point.events for point in growth.way)
+    first, last = growth.sides.values()
+    over = growth.ratios["rate, end / beginning"]
+    assert over.low <= last["events/s"].median / first["events/s"].median <= over.high
+    assert growth.stopped_early == ""
+    (taken,) = asked.sides.values()
+    assert all(0 < spread.low for spread in taken.values())
+
+
+def test_a_run_whose_time_is_up_keeps_what_it_measured_and_says_so(tmp_path: Path) -> None:
+    growth, _ = _smoke("growth", tmp_path / "results.json", "--minutes", "0")
+    assert growth.stopped_early == "Stopped at 100 of 2,000 events: its time was up."
+
+
+def _smoke(row: str, into: Path, *options: str) -> list[Result]:
     with temporary_home() as home:
         scratch = home / "scratch"
         scratch.mkdir(mode=0o711)
         done = subprocess.run(
-            [sys.executable, "-m", "bench", row, "--smoke", "--json", str(tmp_path / "results.json")],
+            [sys.executable, "-m", "bench", row, "--smoke", *options, "--json", str(into)],
             cwd=ROOT,
             env=os.environ | {"TMPDIR": str(scratch)},
             capture_output=True,
@@ -40,15 +70,7 @@ def test_a_row_is_measured_against_its_reference_and_nothing_is_left_behind(row:
         assert done.returncode == 0, done.stderr
         assert list(scratch.iterdir()) == []
         assert _processes_that_name(scratch) == []
-    (result,) = msgspec.json.decode((tmp_path / "results.json").read_bytes(), type=Run).results
-    assert set(result.sides) == SIDES[row]
-    assert all(over.low >= 0 for figures in result.sides.values() for over in figures.values())
-    ours, *references = result.sides.values()
-    for over, reference in zip(result.ratios.values(), references, strict=True):
-        assert over.median == pytest.approx(ours["events/s"].median / reference["events/s"].median)
-        assert over.median > 0
-    assert result.verdicts
-    assert result.checks
+    return msgspec.json.decode(into.read_bytes(), type=Run).results
 
 
 def _processes_that_name(directory: Path) -> list[str]:

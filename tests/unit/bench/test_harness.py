@@ -10,11 +10,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from xml.etree import ElementTree
 
 import msgspec
 import pytest
-from bench import client, page, traffic
-from bench.figures import Bar, HarnessError, Result, interleave, judge, ratio, spread, summarise
+from bench import client, page, plot, traffic
+from bench.figures import Bar, HarnessError, Point, Result, interleave, judge, ratio, spread, summarise
 from bench.house import Holder
 from bench.machine import Run
 from bench.rows import single
@@ -154,16 +155,38 @@ def test_the_page_says_what_is_missed_and_by_how_much() -> None:
         {"machine": machine, "command": "python -m bench", "started": "2026-01-01T00:00:00Z", "results": []}, Run
     )
     run.results.append(result)
-    text = page.render(run)
+    text = page.render([run])
     assert "| single: events/s | >= 8,000 | 6,000 | **missed** by 25% |" in text
     assert "| single: p99 ms | <= 50.0 | 20.0 | met |" in text
     assert "not measured yet" in text
     assert "Others were at work" not in text
     busy = msgspec.structs.replace(run, machine=msgspec.structs.replace(run.machine, load=3.0))
-    assert "Others were at work" in page.render(busy)
+    assert "Others were at work" in page.render([busy])
 
 
 def test_the_published_page_is_what_the_recorded_results_make() -> None:
-    with open("bench/results.json", "rb") as results:
-        run = msgspec.json.decode(results.read(), type=Run)
-    assert page.PAGE.read_text("utf-8") == page.render(run)
+    runs = page.recorded()
+    assert page.PAGE.read_text("utf-8") == page.render(runs)
+    for result in (result for run in runs for result in run.results if result.way):
+        assert page.picture_of(result).read_text("utf-8") == plot.draw(result.way, "events/s")
+
+
+def test_growth_is_named_as_owed_until_a_run_is_recorded() -> None:
+    owed = "| growth | rate at 10 million events >= 0.85 x rate at 100 thousand | | not measured yet |"
+    runs = page.recorded()
+    without = [
+        msgspec.structs.replace(run, results=[r for r in run.results if r.name != "growth"]) for run in runs
+    ]
+    assert owed in page.render(without)
+    grown = Result("growth", "Growth", {}, {}, [judge("rate", 0.9, Bar(0.85))], [], [], [], "Stopped at 5 events.")
+    text = page.render([*without, msgspec.structs.replace(runs[0], results=[grown])])
+    assert owed not in text
+    assert "**Stopped at 5 events.**" in text
+
+
+def test_a_picture_shows_every_point_and_begins_at_zero() -> None:
+    way = [Point(events, {"events/s": rate}) for events, rate in ((1_000_000, 9_000.0), (2_000_000, 8_500.0))]
+    drawing = ElementTree.fromstring(plot.draw(way, "events/s"))  # noqa: S314 -- our own
+    texts = [text.text for text in drawing.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"0", "2,000,000"} <= set(texts)
+    assert len(list(drawing.iter("{http://www.w3.org/2000/svg}circle"))) == 2

@@ -1,0 +1,115 @@
+"""What people ask of a grown database, timed: the console's questions, receipts, the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from time import perf_counter
+from typing import Any, LiteralString
+from uuid import UUID
+
+import psycopg
+
+from bench.figures import Bar, HarnessError, Result, Spread, judge, spread
+from bench.house import House
+from sitevault.db import queries
+from sitevault.db.roles import Role
+from sitevault.demo.traffic import funnel_of
+from sitevault.observe import ledger
+from sitevault.observe.trace import trace
+from sitevault.tenancy.context import tenant_context
+
+TIMES = 5
+BAR = Bar(300, at_least=False)
+SQL = queries.load("questions", Path(__file__).parent)
+RECEIPTS = queries.load("receipts")
+
+TITLES = {
+    "days_30": "30 days at a glance",
+    "one_day": "one day at a glance",
+    "event_types_30": "event types, 30 days",
+    "pages_30": "top pages, 30 days",
+    "sources_30": "sources, 30 days",
+    "sources_day": "sources, one day",
+    "devices_30": "devices, 30 days",
+    "latest_sessions": "latest sessions of a day",
+    "funnel_day": "funnel, one day",
+    "funnel_7": "funnel, 7 days",
+    "funnel_30": "funnel, 30 days",
+}
+"""The console's questions, which have a bar."""
+
+
+def ask(house: House, until: datetime, events: int) -> Result:
+    """Each question some times in turn, of the largest tenant; the first asking of each is not counted."""
+    holder = max(house.holders, key=lambda one: one.tenant.weight)
+    parameters = {"today": until.date(), "steps": list(funnel_of(holder.tenant)), "tenant_hk": holder.tenant_hk}
+    house.admin.execute("VACUUM (ANALYZE)")
+    with house.database.connect(Role.READER) as reader, house.database.connect(Role.JUDGE) as judging:
+        reader.rollback()
+        judging.rollback()
+        console = {title: _query(reader, getattr(SQL, name), parameters) for name, title in TITLES.items()}
+        event_id = _some_event(judging, holder.tenant_hk)
+        others = {
+            "receipt of an event": _query(
+                reader, RECEIPTS.receipts_of_event, parameters | {"event_id": event_id, "most": 100}
+            ),
+            "status over HTTP": _query(reader, RECEIPTS.status, parameters),
+            "sitevault trace": lambda: len(trace(judging, str(event_id))),
+            "the ledger of sitevault status": lambda: len(_ledger(judging)),
+        }
+        taken = {title: _times(question) for title, question in (console | others).items()}
+    sides = {"the largest tenant": {f"{title} ms": over for title, over in taken.items()}}
+    (vaulted,) = house.admin.execute(
+        "SELECT count(*) FROM business.site_event_nl WHERE tenant_hk = %s", (holder.tenant_hk,)
+    ).fetchone() or (0,)
+    return Result(
+        "questions",
+        f"What people ask of {events:,} events",
+        sides,
+        {},
+        [judge(f"{title} ms", taken[title].median, BAR) for title in (*console, "receipt of an event")]
+        + [judge("status over HTTP ms", taken["status over HTTP"].median, BAR)],
+        ["Every question had an answer: none of them is empty."],
+        [
+            f"Each {TIMES} times, of the tenant with {vaulted:,} events, as sitevault_reader under row-level "
+            "security; trace and ledger as sitevault_judge. The questions are in `bench/questions.sql`.",
+        ],
+    )
+
+
+def _query(reader: psycopg.Connection[Any], query: LiteralString, parameters: dict[str, Any]) -> Callable[[], int]:
+    def question() -> int:
+        with tenant_context(reader, parameters["tenant_hk"]):
+            return len(reader.execute(query, parameters).fetchall())
+
+    return question
+
+
+def _times(question: Callable[[], int]) -> Spread:
+    taken = []
+    for _ in range(TIMES + 1):
+        began = perf_counter()
+        if not question():
+            raise HarnessError("A question was answered with nothing.")
+        taken.append((perf_counter() - began) * 1e3)
+    return spread(taken[1:])
+
+
+def _ledger(judging: psycopg.Connection[Any]) -> list[ledger.Line]:
+    with ledger.snapshot(judging):
+        return list(ledger.read(judging).lines)
+
+
+def _some_event(judging: psycopg.Connection[Any], tenant_hk: bytes) -> UUID:
+    """One in the middle of the span."""
+    found = judging.execute(
+        "SELECT event_id FROM business.site_event_nl WHERE tenant_hk = %s"
+        " AND event_day > (SELECT max(event_day) - 14 FROM business.site_event_nl) LIMIT 1",
+        (tenant_hk,),
+    ).fetchone()
+    judging.rollback()
+    if found is None:
+        raise HarnessError("The largest tenant has no event.")
+    return UUID(str(found[0]))
