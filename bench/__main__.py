@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from bench import page, report
-from bench.figures import HarnessError
+from bench.figures import HarnessError, Result
 from bench.machine import Run, describe
 from bench.rows import batches, freshness, growth, pipeline, single, start
 from bench.settings import Row, Settings
@@ -69,15 +69,15 @@ def main(
         began = time.monotonic()
         try:
             measured = ROWS[name].measure(settings)
+            for result in [measured] if isinstance(measured, Result) else measured:
+                run.results.append(result)
+                click.echo("\n".join(report.lines(result)))
+                if into is not None:
+                    # After every row: what is measured is kept, whatever becomes of the next.
+                    into.write_bytes(msgspec.json.format(msgspec.json.encode(run), indent=1) + b"\n")
         except (HarnessError, SitevaultError) as error:
             raise click.ClickException(f"{name}: {error}") from error
-        for result in measured if isinstance(measured, list) else [measured]:
-            run.results.append(result)
-            click.echo("\n".join(report.lines(result)))
         click.echo(f"  {name}: {time.monotonic() - began:.0f} s\n")
-        if into is not None:
-            # After every row: what is measured is kept, whatever becomes of the next.
-            into.write_bytes(msgspec.json.format(msgspec.json.encode(run), indent=1) + b"\n")
 
 
 def _command() -> str:

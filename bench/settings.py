@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from bench.figures import Result
@@ -27,6 +27,6 @@ class Row(NamedTuple):
 
     name: str
     title: str
-    measure: Callable[[Settings], Result | list[Result]]
+    measure: Callable[[Settings], Result | Iterator[Result]]
     on_its_own: bool = False
     """Takes so long that it only runs when it is named."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,6 +91,30 @@ class RunningCollector:
 
     def port(self) -> int:
         return httpx.URL(self.url).port or 0
+
+
+_SERVE = """
+import asyncio, pickle, sys
+from sitevault.collector.server import serve
+database, config = pickle.load(sys.stdin.buffer)
+asyncio.run(serve(database, config, lambda url: print(url, flush=True)))
+"""
+
+
+@contextmanager
+def own_process(database: Database, **settings: Any) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A collector in a process of its own, and its URL."""
+    process = subprocess.Popen([sys.executable, "-c", _SERVE], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin
+    assert process.stdout
+    try:
+        process.stdin.write(pickle.dumps((database, Config(**{"port": 0, **settings}))))
+        process.stdin.close()
+        yield process, process.stdout.readline().decode().strip()
+    finally:
+        process.kill()
+        process.wait(20)
+        process.stdout.close()
 
 
 StartCollector = Callable[..., RunningCollector]

@@ -56,7 +56,7 @@ class Slice(NamedTuple):
     figures: Figures
 
 
-def measure(settings: Settings) -> list[Result]:
+def measure(settings: Settings) -> Iterator[Result]:
     """Land and drain slices until the number is reached, time is up, or Ctrl-C; then ask questions of it."""
     _refuse_without_room(settings.events)
     with open_house() as house, _interruptible() as interrupted:
@@ -66,8 +66,8 @@ def measure(settings: Settings) -> list[Result]:
         if not growing.slices:
             raise HarnessError("Stopped before the first slice was drained.")
         growing.check()
-        asked = questions.ask(house, growing.until, growing.events)
-    return [_result(growing), asked]
+        yield _result(growing)
+        yield questions.ask(house, growing.until, growing.events)
 
 
 class _Growing:

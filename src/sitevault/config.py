@@ -46,6 +46,26 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_queue_bytes: Annotated[
         int, Meta(ge=1024, description="Bytes waiting for their commit before the collector answers 503.")
     ] = 33_554_432
+    max_reading_bytes: Annotated[
+        int,
+        Meta(
+            ge=65_536,
+            description="Bytes of bodies still arriving (16 KiB more for each); beyond it the one that "
+            "began first is answered 503.",
+        ),
+    ] = 33_554_432
+    body_timeout_seconds: Annotated[
+        float, Meta(gt=0, description="How long a body may take to arrive before the request is a 400.")
+    ] = 30.0
+    max_connections: Annotated[
+        int,
+        Meta(
+            ge=16,
+            le=1_000_000,
+            description="Connections a collector holds at once; more wait outside. Fewer where the limit of "
+            "open files (`ulimit -Hn`) allows fewer.",
+        ),
+    ] = 16_384
     rate_limit: Annotated[
         int,
         Meta(ge=0, description="Events per second a key may send when it has no rate of its own; 0: any."),
@@ -148,6 +168,8 @@ def problems(config: Config) -> list[str]:
         found.append("max_event_bytes: larger than max_body_bytes, so it can never be reached.")
     if config.max_body_bytes > config.max_queue_bytes:
         found.append("max_body_bytes: larger than max_queue_bytes, so the largest body never finds room.")
+    if config.max_body_bytes > config.max_reading_bytes:
+        found.append("max_body_bytes: larger than max_reading_bytes, so the largest body never arrives.")
     return found + retention_problems(config)
 
 

@@ -99,7 +99,11 @@ _E, _W, _I = Severity.ERROR, Severity.WARNING, Severity.INFO
 
 EXPLAINED: dict[Reason, Explained] = {
     Reason.BODY_TOO_LARGE: Explained(_E, "The request body is larger than `max_body_bytes`.", 413),
-    Reason.BODY_INCOMPLETE: Explained(_E, "The connection ended before the body did.", 400),
+    Reason.BODY_INCOMPLETE: Explained(
+        _E,
+        "The body did not arrive whole: cut off, not as it was announced, or longer than `body_timeout_seconds`.",
+        400,
+    ),
     Reason.BATCH_TOO_LARGE: Explained(_E, "The batch has more events than `max_batch_events`.", 413),
     Reason.BATCH_EMPTY: Explained(_E, "The batch has no events.", 400),
     Reason.BATCH_NOT_A_LIST: Explained(
@@ -137,7 +141,7 @@ EXPLAINED: dict[Reason, Explained] = {
     Reason.PATH_NOT_FOUND: Explained(_E, "There is nothing at this path.", 404),
     Reason.METHOD_NOT_ALLOWED: Explained(_E, "The path exists, but not for this method.", 405),
     Reason.RATE_LIMITED: Explained(_E, "The key sent more events than its rate allows; see Retry-After.", 429),
-    Reason.OVERLOADED: Explained(_E, "The collector's queue is full; see Retry-After.", 503),
+    Reason.OVERLOADED: Explained(_E, "The collector holds all it may; see Retry-After.", 503),
     Reason.STORAGE_UNAVAILABLE: Explained(_E, "PostgreSQL does not answer; see Retry-After.", 503),
     Reason.REFUSED_BY_STORAGE: Explained(
         _E,

@@ -287,6 +287,26 @@ def test_a_funnel_counts_sessions_that_took_the_steps_in_order(load, judge, tena
     assert steps == [(1, "page_view", 3), (2, "add_to_cart", 2), (3, "purchase", 1)]
 
 
+def test_a_step_of_a_funnel_is_after_the_one_before_and_may_be_of_its_type(load, judge, tenant) -> None:
+    def visit(number: int, session: str, *minutes: int) -> list[StagedEvent]:
+        return [
+            staged(tenant, number * 10 + place, at=NOON + timedelta(minutes=minute), session_id=session)
+            for place, minute in enumerate(minutes)
+        ]
+
+    load(*visit(1, "a", 0, 1, 2), *visit(2, "b", 0, 1), *visit(3, "c", 5, 5))
+
+    def sessions(*steps: str) -> list[int]:
+        listed = ", ".join(["%s"] * len(steps))
+        query = f"SELECT sessions FROM mart.funnel(%s, %s, %s, {listed})"
+        return [count for (count,) in rows(judge, query, tenant, NOON.date(), NOON.date(), *steps)]
+
+    assert sessions("page_view") == [3]
+    assert sessions("page_view", "page_view", "page_view") == [3, 2, 1]
+    assert sessions("page_view", "purchase", "page_view") == [3, 0, 0]
+    assert sessions("purchase", "page_view") == [0, 0]
+
+
 def test_the_ledger_counts_what_became_of_each_event(load, judge, tenant) -> None:
     load(staged(tenant, 1), staged(tenant, 2, validation_status="INVALID"))
     load(staged(tenant, 1, batch_id=2))

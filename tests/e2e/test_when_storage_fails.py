@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import pickle
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -19,9 +16,8 @@ import httpx
 import psycopg
 import pytest
 
-from collecting import EVENT, RunningCollector, StartCollector, Tenant, make_tenant
+from collecting import EVENT, RunningCollector, StartCollector, Tenant, make_tenant, own_process
 from db.lifecycle import kill_all, processes
-from sitevault.collector import limits
 from sitevault.collector import server as collector_server
 from sitevault.config import Config
 from sitevault.db import embedded
@@ -30,29 +26,6 @@ from sitevault.db.migrate import migrate
 from sitevault.errors import SitevaultError
 
 TRACK = "/api/v1/track"
-
-_SERVE = """
-import asyncio, pickle, sys
-from sitevault.collector.server import serve
-database, config = pickle.load(sys.stdin.buffer)
-asyncio.run(serve(database, config, lambda url: print(url, flush=True)))
-"""
-
-
-@contextmanager
-def own_process(database: Database, **settings: Any) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """A collector in a process of its own, and its URL."""
-    process = subprocess.Popen([sys.executable, "-c", _SERVE], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert process.stdin
-    assert process.stdout
-    try:
-        process.stdin.write(pickle.dumps((database, Config(**{"port": 0, **settings}))))
-        process.stdin.close()
-        yield process, process.stdout.readline().decode().strip()
-    finally:
-        process.kill()
-        process.wait(20)
-        process.stdout.close()
 
 
 @contextmanager
@@ -254,10 +227,8 @@ def test_headers_that_never_end_are_cut_off(start_collector: StartCollector, mon
     assert 0.3 < time.monotonic() - began < 3
 
 
-def test_a_body_that_never_ends_is_incomplete(
-    collector: RunningCollector, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(limits, "BODY_SECONDS", 0.3)
+def test_a_body_that_never_ends_is_incomplete(start_collector: StartCollector, tenant: Tenant):
+    collector = start_collector(body_timeout_seconds=0.3)
     head = f"POST {TRACK} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {tenant.secret}\r\nContent-Length: 100\r\n\r\n{{"
     with connection_to(collector) as connection:
         connection.sendall(head.encode())

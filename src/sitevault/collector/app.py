@@ -56,6 +56,7 @@ class Collector:
         self._loads = loads
         self._metrics = metrics
         self._clients = ClientReader(config)
+        self._bodies = limits.Bodies(config)
         self._rates = RateLimiter(config.rate_limit)
         self._in_flight = 0
         self._idle = asyncio.Event()
@@ -84,7 +85,7 @@ class Collector:
         if answer.reason is not None:
             self._metrics.refuse(answer.reason)
         headers = (*answer.headers, *cors.readable(request))
-        if request.unread:
+        if request.unread and answer.reason not in limits.TOO_SLOW:
             await limits.drop_rest(request)
         if request.unread:
             # The server ends such a connection; a client that is not told sends its next request into the end.
@@ -133,7 +134,7 @@ class Collector:
         waits = _wants_to_wait(request)
         key = auth.key_of(request)
         grant = await auth.admit(request, self._keyring, key) if key else None
-        body = await limits.read_body(request, self._config.max_body_bytes)
+        body = await self._bodies.read(request)
         if grant is None:
             grant = await auth.admit(request, self._keyring, auth.key_in_body(body))
         delivery = read(body, self._config)

@@ -8,48 +8,98 @@ from contextlib import suppress
 
 from sitevault.collector.answers import RefusedError
 from sitevault.collector.request import Request
+from sitevault.config import Config
 from sitevault.reasons import Reason
 
-BODY_SECONDS = 30.0
-"""How long a body may take to arrive: the server bounds only the time of the headers."""
+READING_OVERHEAD_BYTES = 16 * 1024
+"""What a request that waits for its body costs beside it (measured, with its connection and task)."""
+PIECE_OVERHEAD_BYTES = 64
+"""What a piece of a body costs beside its bytes: a body may come byte by byte."""
 DROPPED_SECONDS = 2.0
 DROPPED_BYTES = 16 * 1024 * 1024
 """What is still read of a body nobody wants, for the sake of its sender."""
+
+TOO_SLOW = (Reason.BODY_INCOMPLETE, Reason.OVERLOADED)
+"""Why a body was not read to its end although it may have more: such a sender is not waited for again."""
 
 _GZIP = (b"gzip", b"x-gzip")
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """The unpacked body, at most `limit` bytes. Raises RefusedError; stops reading where the limit is passed."""
-    encoding = request.headers.get(b"content-encoding", b"").strip().lower()
-    if encoding and encoding != b"identity" and encoding not in _GZIP:
-        raise RefusedError(Reason.ENCODING_UNSUPPORTED)
-    if _declares_more(request, limit):
-        raise RefusedError(Reason.BODY_TOO_LARGE)
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            body = await _receive(request, limit)
-    except TimeoutError:
-        raise RefusedError(Reason.BODY_INCOMPLETE) from None
-    return gunzip(body, limit) if encoding in _GZIP else body
+class _Arriving:
+    """A body on its way."""
+
+    __slots__ = ("crowded_out", "size", "timeout")
+
+    def __init__(self, timeout: asyncio.Timeout) -> None:
+        self.timeout = timeout
+        self.size = 0
+        self.crowded_out = False
 
 
-async def _receive(request: Request, limit: int) -> bytes:
-    pieces: list[bytes] = []
-    size = 0
-    while True:
-        message = await request.receive()
-        if message["type"] != "http.request":
-            raise RefusedError(Reason.BODY_INCOMPLETE)
-        request.unread = message.get("more_body", False)
-        piece: bytes = message.get("body", b"")
-        size += len(piece)
-        if size > limit:
+class Bodies:
+    """All bodies that are still arriving, held to a time each and to a size together.
+
+    Where they become too many, those that began first go: an honest body is there in milliseconds, and what is
+    left over is mostly somebody who sends a byte a second.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._seconds = config.body_timeout_seconds
+        self._limit = config.max_body_bytes
+        self._most = config.max_reading_bytes
+        self._arriving: dict[_Arriving, None] = {}
+        self.bytes = 0
+
+    async def read(self, request: Request) -> bytes:
+        """The unpacked body, at most `max_body_bytes`. Raises RefusedError; stops reading where that is passed."""
+        encoding = request.headers.get(b"content-encoding", b"").strip().lower()
+        if encoding and encoding != b"identity" and encoding not in _GZIP:
+            raise RefusedError(Reason.ENCODING_UNSUPPORTED)
+        if _declares_more(request, self._limit):
             raise RefusedError(Reason.BODY_TOO_LARGE)
-        if not request.unread:
-            return b"".join((*pieces, piece)) if pieces else piece
-        pieces.append(piece)
+        arriving = _Arriving(asyncio.timeout(self._seconds))
+        try:
+            async with arriving.timeout:
+                self._arriving[arriving] = None
+                self._grow(arriving, READING_OVERHEAD_BYTES)
+                body = await self._receive(request, arriving)
+        except TimeoutError:
+            raise RefusedError(Reason.OVERLOADED if arriving.crowded_out else Reason.BODY_INCOMPLETE) from None
+        finally:
+            if self._arriving.pop(arriving, True) is None:
+                self.bytes -= arriving.size
+        return gunzip(body, self._limit) if encoding in _GZIP else body
+
+    async def _receive(self, request: Request, arriving: _Arriving) -> bytes:
+        pieces: list[bytes] = []
+        size = 0
+        while True:
+            message = await request.receive()
+            if message["type"] != "http.request":
+                raise RefusedError(Reason.BODY_INCOMPLETE)
+            request.unread = message.get("more_body", False)
+            piece: bytes = message.get("body", b"")
+            size += len(piece)
+            if size > self._limit:
+                raise RefusedError(Reason.BODY_TOO_LARGE)
+            if not request.unread:
+                return b"".join((*pieces, piece)) if pieces else piece
+            pieces.append(piece)
+            self._grow(arriving, len(piece) + PIECE_OVERHEAD_BYTES)
+
+    def _grow(self, arriving: _Arriving, by: int) -> None:
+        if arriving.crowded_out:
+            return  # it is not counted any more, and ends at its next wait
+        arriving.size += by
+        self.bytes += by
+        while self.bytes > self._most and self._arriving:
+            oldest = next(iter(self._arriving))
+            del self._arriving[oldest]
+            self.bytes -= oldest.size
+            if not oldest.timeout.expired():
+                oldest.crowded_out = True
+                oldest.timeout.reschedule(0)
 
 
 async def drop_rest(request: Request) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import resource
 import signal
 import socket
 import threading
@@ -35,10 +36,15 @@ log = logging.getLogger(__name__)
 
 HEADER_BYTES = 65_536
 HEADER_MILLISECONDS = 10_000
-BACKLOG = 1_024
+BACKLOG = 4_096
+UNREAD_MILLISECONDS = 30_000
+"""A client that takes nothing of its answers for so long is hung up on."""
+OTHER_FILES = 128
+"""Files a collector has open beside its connections, with room."""
 START_SECONDS = 0.7
 """How long the start waits for PostgreSQL; without it the collector listens and answers 503."""
 STOP_SECONDS = 15.0
+GONE_SECONDS = 0.5
 THREADS_SECONDS = 0.5
 
 _TASKS = Path("/proc/self/task")
@@ -48,14 +54,15 @@ _SHOWS_THREADS = _TASKS.is_dir()
 class _Server(Server):
     """granian on a socket of ours: so port 0 can be told, and a taken port is an error, not a shared one."""
 
-    def __init__(self, app: Collector, listener: socket.socket) -> None:
+    def __init__(self, app: Collector, listener: socket.socket, connections: int) -> None:
         super().__init__(
             app,
             interface=Interfaces.ASGINL,
             http=HTTPModes.http1,
             websockets=False,
             backlog=BACKLOG,
-            backpressure=BACKLOG,
+            # granian counts connections by it, idle ones too, and takes no other while they are all there
+            backpressure=connections,
             http1_settings=HTTP1Settings(header_read_timeout=HEADER_MILLISECONDS, max_buffer_size=HEADER_BYTES),
             log_enabled=False,
         )
@@ -99,7 +106,7 @@ async def running(database: Database, config: Config) -> AsyncIterator[str]:
     async with AsyncExitStack() as stack:
         stack.callback(listener.close)
         collector, writer = await _assemble(stack, database, config)
-        server = _Server(collector, listener)
+        server = _Server(collector, listener, _room_for_connections(config.max_connections))
         others = _native_threads()
         task = asyncio.create_task(server.serve(), name="granian")
         try:
@@ -132,8 +139,10 @@ async def _stop(server: _Server, task: asyncio.Task[None], collector: Collector,
     server.interrupt()
     with suppress(TimeoutError):
         await asyncio.wait_for(asyncio.shield(task), STOP_SECONDS)
+    # Every connection has its answers by now. What is still there answers a client that hung up, and granian,
+    # whose runtime is gone, will not wake it again.
     with suppress(TimeoutError):
-        await asyncio.wait_for(collector.wait_idle(), STOP_SECONDS)
+        await asyncio.wait_for(collector.wait_idle(), GONE_SECONDS)
     await writer.drain()
 
 
@@ -167,6 +176,8 @@ def _listen(config: Config) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; connections inherit it
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MILLISECONDS)
         listener.bind(address)
         listener.listen(BACKLOG)
         listener.setblocking(False)
@@ -177,6 +188,19 @@ def _listen(config: Config) -> socket.socket:
             fix="Stop what listens there, or choose another port with SITEVAULT_PORT (0 takes a free one).",
         ) from error
     return listener
+
+
+def _room_for_connections(wanted: int) -> int:
+    """As many connections as open files are allowed for, having asked for enough."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        log.warning("collector.few_files", extra={"connections": soft - OTHER_FILES, "wanted": wanted})
+        return max(16, soft - OTHER_FILES)
+    return wanted
 
 
 def _url(listener: socket.socket) -> str:

@@ -215,33 +215,52 @@ CREATE FUNCTION mart.funnel(of_tenant bytea, from_day date, to_day date, VARIADI
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-    WITH RECURSIVE reached (step, session_hk, at) AS (
-        SELECT 1, e.session_hk, min(e.occurred_at)
+    WITH RECURSIVE did AS MATERIALIZED (
+        SELECT e.session_hk, e.event_type, e.occurred_at
         FROM business.site_event_nl AS e
         WHERE e.tenant_hk = of_tenant
             AND e.event_day BETWEEN from_day AND to_day
-            AND e.event_type = steps[1]
+            AND e.event_type = ANY(steps)
             AND e.session_hk <> decode(repeat('00', 32), 'hex')
             AND NOT e.is_bot
-        GROUP BY e.session_hk
+    ),
+
+    began AS (
+        SELECT session_hk, min(occurred_at) AS at FROM did WHERE event_type = steps[1] GROUP BY session_hk
+    ),
+
+    went_on AS (
+        SELECT
+            session_hk,
+            array_agg(occurred_at ORDER BY occurred_at) AS times,
+            array_agg(event_type ORDER BY occurred_at) AS types
+        FROM did
+        WHERE event_type = ANY(steps[2:])
+        GROUP BY session_hk
+    ),
+
+    reached (step, at, times, types) AS (
+        SELECT 1, b.at, w.times, w.types FROM began AS b INNER JOIN went_on AS w ON b.session_hk = w.session_hk
         UNION ALL
-        SELECT r.step + 1, r.session_hk, next_event.at
+        SELECT r.step + 1, next_event.at, r.times, r.types
         FROM reached AS r
         CROSS JOIN LATERAL (
-            SELECT min(e.occurred_at) AS at
-            FROM business.site_event_nl AS e
-            WHERE e.tenant_hk = of_tenant
-                AND e.session_hk = r.session_hk
-                AND e.event_day BETWEEN from_day AND to_day
-                AND e.event_type = steps[r.step + 1]
-                AND e.occurred_at > r.at
+            SELECT min(later.at) AS at
+            FROM ROWS FROM (unnest(r.times), unnest(r.types)) AS later (at, event_type)
+            WHERE later.event_type = steps[r.step + 1] AND later.at > r.at
         ) AS next_event
         WHERE r.step < cardinality(steps) AND next_event.at IS NOT NULL
+    ),
+
+    counted AS (
+        SELECT 1 AS step, count(*) AS sessions FROM began
+        UNION ALL
+        SELECT step, count(*) FROM reached WHERE step > 1 GROUP BY step
     )
-    SELECT listed.place::integer, listed.event_type, count(r.session_hk)
+
+    SELECT listed.place::integer, listed.event_type, coalesce(c.sessions, 0)
     FROM unnest(steps) WITH ORDINALITY AS listed (event_type, place)
-    LEFT JOIN reached AS r ON r.step = listed.place
-    GROUP BY listed.place, listed.event_type
+    LEFT JOIN counted AS c ON c.step = listed.place
     ORDER BY listed.place
 $$;
 
