@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import date, timedelta
 from pathlib import Path
 from time import perf_counter
 from typing import Any, LiteralString
@@ -43,10 +43,14 @@ TITLES = {
 """The console's questions, which have a bar."""
 
 
-def ask(house: House, until: datetime, events: int) -> Result:
+def ask(house: House, last_day: date, events: int) -> Result:
     """Each question some times in turn, of the largest tenant; the first asking of each is not counted."""
     holder = max(house.holders, key=lambda one: one.tenant.weight)
-    parameters = {"today": until.date(), "steps": list(funnel_of(holder.tenant)), "tenant_hk": holder.tenant_hk}
+    parameters = {
+        "today": last_day + timedelta(days=1),
+        "steps": list(funnel_of(holder.tenant)),
+        "tenant_hk": holder.tenant_hk,
+    }
     house.admin.execute("VACUUM (ANALYZE)")
     with house.database.connect(Role.READER) as reader, house.database.connect(Role.JUDGE) as judging:
         reader.rollback()

@@ -67,7 +67,7 @@ def measure(settings: Settings) -> Iterator[Result]:
             raise HarnessError("Stopped before the first slice was drained.")
         growing.check()
         yield _result(growing)
-        yield questions.ask(house, growing.until, growing.events)
+        yield questions.ask(house, growing.reached.date(), growing.events)
 
 
 class _Growing:
@@ -119,6 +119,11 @@ class _Growing:
             "landing postgres CPU us/event": landed.cpu["postgres"] * 1e6 / count,
             "database bytes/event": self._house.count(_DATABASE) / (self.events + count),
         }
+
+    @property
+    def reached(self) -> datetime:
+        """The time of the last event so far."""
+        return self.until - SPAN * ((self.wanted - self.events + 1) / self.wanted)
 
     def _rows(self) -> Iterator[landing.LandingRow]:
         for event, at in zip(self._events, self._times, strict=False):

@@ -27,16 +27,11 @@ def judge(grown: Grown) -> Iterator[psycopg.Connection[Any]]:
 
 def _an_event(judge: psycopg.Connection[Any]) -> dict[str, Any]:
     row = judge.execute(
-        "SELECT tenant_hk, event_id, raw_event_id, event_day FROM business.site_event_nl ORDER BY event_id OFFSET 5000 LIMIT 1"
+        "SELECT tenant_hk, event_id, raw_event_id FROM business.site_event_nl"
+        " ORDER BY event_id OFFSET 5000 LIMIT 1"
     ).fetchone()
     assert row is not None
-    return {
-        "tenant_hk": row[0],
-        "event_id": row[1],
-        "raw_event_id": row[2],
-        "batch_ids": [row[2] >> 16],
-        "event_day": row[3],
-    }
+    return {"tenant_hk": row[0], "event_id": row[1], "raw_event_id": row[2], "batch_ids": [row[2] >> 16]}
 
 
 @pytest.mark.parametrize("name", ["landed_copies", "event_of_landing", "staged_copies", "vault_rows"])
@@ -45,7 +40,6 @@ def test_a_trace_reads_its_event_and_its_flush(judge: psycopg.Connection[Any], n
     assert scans.rows["landed_event"] <= FLUSH
     assert scans.rows["site_tracking_events_s"] <= FLUSH
     assert scans.rows["site_event_nl"] <= 1
-    assert not scans.whole & {"landed_event", "site_event_nl"}
 
 
 @pytest.mark.parametrize("name", ["ledger", "lag", "last_received", "last_load", "failures_by_reason"])
