@@ -27,7 +27,7 @@ QUIET_LOAD = 0.5
 """Load average of the minute before, up to which a machine counts as ours alone."""
 OWED = {"growth": "rate at 10 million events >= 0.85 x rate at 100 thousand"}
 """Bars of rows that run on their own: named as missing as long as no run of theirs is recorded."""
-ELSEWHERE = "| memory over time | flat over an hour | | see [durability](../explanation/durability.md) |"
+ELSEWHERE = "| memory over time | flat over an hour | | see the [soak](chaos.md#soak) |"
 
 
 def recorded() -> list[Run]:
