@@ -92,7 +92,7 @@ def plan(
         made = propose(opened, Asked(checks, texts, dict(assign), reason), session.say)
     if made.actions:
         model.write(made, out)
-    target = f" --database {url!r}" if url else ""
+    target = " --database URL" if url else ""  # which may hold a password
     then = (
         f"The plan is in {out}. To carry it out: sitevault repair apply {out}{target}"
         if made.actions
