@@ -12,6 +12,7 @@ from sitevault.doctor.model import Check, Verdict
 
 INGEST = "raw.ingest_site_event"
 STAGING, CATCH_UP = "staging.process_site_event", "staging.catch_up_site_event"
+BROWSER = "staging.browser_of"
 
 EXPECTED: dict[str, set[tuple[str, str]]] = {
     # function, and the words of the line that the finding has to point at
@@ -23,7 +24,9 @@ EXPECTED: dict[str, set[tuple[str, str]]] = {
         (CATCH_UP, "v_payload->>'session_id'"),
     },
     "F3": {(STAGING, "jsonb_object_keys")},
+    "F4": {(STAGING, "processed_timestamp = CURRENT_TIMESTAMP"), (BROWSER, "util.classify_user_agent")},
     "F5": {(STAGING, "UPDATE raw.site_tracking_events_r"), (CATCH_UP, "UPDATE raw.site_tracking_events_r")},
+    "F6": {(BROWSER, "WHEN OTHERS THEN")},
     "F7": {(STAGING, "")},
     "F8": {(STAGING, "'tenant_verified', true")},
 }

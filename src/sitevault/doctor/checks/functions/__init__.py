@@ -6,8 +6,10 @@ from sitevault.doctor.checks.functions import (
     arbitrary_tenant,
     field_contract,
     lost_error_write,
+    missing_object,
     orphan_overload,
     set_returning_in_scalar,
+    swallowed_failure,
     unconditional_claim,
 )
 
@@ -15,7 +17,9 @@ CHECKS = (
     arbitrary_tenant.CHECK,
     field_contract.CHECK,
     set_returning_in_scalar.CHECK,
+    missing_object.CHECK,
     lost_error_write.CHECK,
+    swallowed_failure.CHECK,
     orphan_overload.CHECK,
     unconditional_claim.CHECK,
 )
