@@ -136,7 +136,7 @@ class _Reader:
 
 
 def read_keys(known: Library, column: str, top_level: frozenset[str]) -> dict[int, list[Accessor]]:
-    """Function -> the payload's keys it reads. `top_level`: keys that payloads are known to have.
+    """Function that has the payload -> the keys it reads of it. `top_level`: keys that payloads are known to have.
 
     A variable holds the payload if it was read from the column, assigned from such a one, written into the column,
     or handed over in a call. A JSON parameter that nothing in the database hands over holds it if any key that is
@@ -150,7 +150,8 @@ def read_keys(known: Library, column: str, top_level: frozenset[str]) -> dict[in
             break
     for reader in readers.values():
         _guess(reader, top_level)
-    return {oid: found for oid, reader in readers.items() if (found := list(reader.accessors()))}
+    found = {oid: list(reader.accessors()) for oid, reader in readers.items()}
+    return {oid: keys for oid, keys in found.items() if keys or readers[oid].holds}
 
 
 def _hand_over(known: Library, readers: dict[int, _Reader], caller: _Reader) -> bool:

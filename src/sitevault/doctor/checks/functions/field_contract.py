@@ -40,9 +40,10 @@ def look(snapshot: Snapshot) -> Outcome:
         for spot in _spots(code, reads.get(code.function.oid, []), payloads)
         if payloads.events
     ]
-    result = outcome(CHECK.id, known, spots, run_time(known, lambda code: bool(reads.get(code.function.oid))))
-    if reads and not payloads.events:
-        message = f"{len(reads)} functions read keys of payloads, and there is no payload to compare them with"
+    result = outcome(CHECK.id, known, spots, run_time(known, lambda code: code.function.oid in reads))
+    reading = sum(map(bool, reads.values()))
+    if reading and not payloads.events:
+        message = f"{reading} functions read keys of payloads, and there is no payload to compare them with"
         nothing = Finding(CHECK.id, Verdict.UNKNOWN, "payloads", message)
         return Outcome(result.looked_at, result.count, (*result.findings, nothing), result.nothing_is_fine)
     return result
