@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from random import Random
 
-from chaos.faults.fault import SQL, Fault
+from chaos.faults.fault import SQL, Fault, MissedError
 from chaos.site import Site
 from sitevault.db import postmaster
 from sitevault.supervisor.child import Child
@@ -63,7 +63,7 @@ def _no_worker(site: Site, chance: Random) -> str:
 def _freeze(child: Child, seconds: float) -> str:
     pid = child.pid
     if pid is None or not child.running():
-        return "it was down already"
+        raise MissedError("it was down")
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGSTOP)
         try:

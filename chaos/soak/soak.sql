@@ -7,12 +7,14 @@ FROM pg_stat_activity
 WHERE backend_type = 'client backend' AND pid <> pg_backend_pid();
 
 -- name: tables
--- Tables whose rows are changed in place, which bloat if nobody cleans up behind.
+-- Tables whose rows are changed in place, which bloat if nobody cleans up behind: dead rows in a hundred.
 SELECT
-    sum(n_dead_tup) FILTER (WHERE relid = 'raw.batch'::regclass) AS "raw.batch dead rows",
-    sum(n_dead_tup) FILTER (WHERE relid = 'ops.ledger_d'::regclass) AS "ops.ledger_d dead rows",
-    sum(n_dead_tup) FILTER (WHERE schemaname = 'mart') AS "mart dead rows",
+    100.0 * sum(n_dead_tup) FILTER (WHERE relid = 'raw.batch'::regclass)
+    / greatest(sum(n_dead_tup + n_live_tup) FILTER (WHERE relid = 'raw.batch'::regclass), 1) AS "raw.batch dead %",
+    100.0 * sum(n_dead_tup) FILTER (WHERE schemaname = 'mart')
+    / greatest(sum(n_dead_tup + n_live_tup) FILTER (WHERE schemaname = 'mart'), 1) AS "mart dead %",
     pg_total_relation_size('ops.ledger_d') / 1048576.0 AS "ops.ledger_d MB",
+    pg_total_relation_size('raw.dead_letter') / 1048576.0 AS "raw.dead_letter MB",
     pg_relation_size('raw.batch_pending_ix') / 1048576.0 AS "raw.batch_pending_ix MB",
     pg_total_relation_size('mart.event_day_f') / 1048576.0 AS "mart.event_day_f MB"
 FROM pg_stat_user_tables;

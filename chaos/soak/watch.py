@@ -28,7 +28,7 @@ def sample(admin: psycopg.Connection[Any], services: Mapping[str, int]) -> dict[
     figures["backends file handles"] = float(sum(_handles(pid) for (pid,) in backends))
     for query in (SQL.tables, SQL.catalog, SQL.freshness, SQL.volume):
         cursor = admin.execute(query)
-        columns = [column.name.replace("_", " ") for column in cursor.description or ()]
+        columns = [column.name for column in cursor.description or ()]
         figures |= {name: float(value) for name, value in zip(columns, cursor.fetchone() or (), strict=True)}
     return figures
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from lifecycle import attacher, eventually, gone, kill_all, processes, query
 
 import homes
 from sitevault.db import embedded, postmaster
+from sitevault.errors import SitevaultError
 
 
 def test_a_killed_postmaster_is_replaced_and_nothing_committed_is_lost(home: Path) -> None:
@@ -25,6 +27,38 @@ def test_a_killed_postmaster_is_replaced_and_nothing_committed_is_lost(home: Pat
             assert second.started_here
             assert second.pid != first.pid
             assert query(second, "SELECT count(*) FROM kept") == 1000
+
+
+def test_whoever_holds_a_claim_can_start_the_server_again(home: Path) -> None:
+    with embedded.attach(home) as server:
+        query(server, "CREATE TABLE kept AS SELECT generate_series(1, 1000) AS n")
+        assert not server.revive()
+        before, everything = server.pid, processes(server)
+        kill_all(everything)
+        eventually(lambda: all(map(gone, everything)))
+        assert server.revive()
+        assert server.pid != before
+        assert query(server, "SELECT count(*) FROM kept") == 1000
+    assert gone(server.pid)
+
+
+def test_a_start_that_failed_can_be_tried_again_by_anybody(home: Path) -> None:
+    with embedded.attach(home, durable=False) as server:
+        settings = home / "postgres" / "data" / "postgresql.auto.conf"
+        right = settings.read_bytes()
+        everything = processes(server)
+        kill_all(everything)
+        eventually(lambda: all(map(gone, everything)))
+        settings.write_bytes(b"nonsense\n")
+        with pytest.raises(SitevaultError):
+            server.revive()
+        settings.write_bytes(right)
+        with attacher(home) as other:
+            reading, _, _ = select.select([other.process.stdout], [], [], 30)
+            assert reading, "the other process waits for a claim that nobody may hold alone"
+            assert other.attached()[1]
+            assert not server.revive()
+            assert query(server, "SELECT 1") == 1
 
 
 def test_a_start_after_everything_was_killed_recovers(home: Path) -> None:

@@ -69,7 +69,11 @@ class EmbeddedServer:
         if lock is None or postmaster.serves(self.pid, self._cluster.data):
             return False
         with _start_lock(self.home, notify):
-            found, started_here = _ensure_running(self._cluster, self.home, lock, notify, self._overrides)
+            try:
+                found, started_here = _ensure_running(self._cluster, self.home, lock, notify, self._overrides)
+            finally:
+                # A start that failed has asked whether we are the last, which makes the claim an exclusive one.
+                fcntl.flock(lock, fcntl.LOCK_SH)
         self.pid = found.pid
         return started_here
 
