@@ -7,6 +7,8 @@ import json
 import sys
 from collections.abc import Sequence
 
+import uvloop
+
 from sitevault import config
 from sitevault.collector import server
 from sitevault.db.connect import open_database
@@ -34,7 +36,7 @@ def main() -> None:
     server.LandingWriter = UnstoredWriter  # type: ignore[attr-defined]
     settings = config.load()
     with open_database(settings) as database:
-        asyncio.run(server.serve(database, settings, lambda url: print(json.dumps({"url": url}), flush=True)))
+        uvloop.run(server.serve(database, settings, lambda url: print(json.dumps({"url": url}), flush=True)))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Single-event POST, 64 connections, 200 after commit; against the same app that stores nothing."""
+"""Single-event POST, 64 connections, 200 after commit; against the same app without storing, and without uvloop."""
 
 from __future__ import annotations
 
@@ -22,9 +22,14 @@ BARS = {
 
 
 def measure(settings: Settings) -> Result:
-    """Rounds of the collector and of its stand-in."""
+    """Rounds of the collector and of its stand-ins."""
     load.tell_if_slow()
-    with open_house() as house, house.service("collector") as stored, house.module("bench.unstored") as unstored:
+    with (
+        open_house() as house,
+        house.service("collector") as stored,
+        house.module("bench.unstored") as unstored,
+        house.module("bench.own_loop") as own_loop,
+    ):
         templates = [
             (holder.key, body) for holder, body in traffic.events(1, house.holders, TEMPLATES, id_mark=True)
         ]
@@ -47,10 +52,15 @@ def measure(settings: Settings) -> Result:
                 "collector peak MB": peak_megabytes(service.pid),
             }
 
-        for service in (stored, unstored):
+        for service in (stored, unstored, own_loop):
             posts.run(service.url, min(settings.seconds, 1))
         measured = interleave(
-            settings.rounds, {"stored": lambda: post(stored, True), "not stored": lambda: post(unstored, False)}
+            settings.rounds,
+            {
+                "stored": lambda: post(stored, True),
+                "not stored": lambda: post(unstored, False),
+                "stored, without uvloop": lambda: post(own_loop, True),
+            },
         )
         return _result(house, posts, measured, cut_off)
 
@@ -74,7 +84,10 @@ def _result(house: House, posts: Load, measured: dict[str, list[Figures]], cut_o
         ROW.name,
         ROW.title,
         sides,
-        {"stored / not stored": to_reference},
+        {
+            "stored / not stored": to_reference,
+            "with uvloop / without": ratio(measured, "events/s", "stored", "stored, without uvloop"),
+        },
         [judge(what, got[what], bar) for what, bar in BARS.items()],
         [f"{answered} rows stored: one for each request answered 200, and {cut_off} under way at the ends."],
         [f"Load by {posts.tool}, {CONNECTIONS} connections, on the same cores."],

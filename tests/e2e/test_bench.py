@@ -16,7 +16,7 @@ from homes import temporary_home
 
 ROOT = Path(__file__).parent.parent.parent
 SIDES = {
-    "single": {"stored", "not stored"},
+    "single": {"stored", "not stored", "stored, without uvloop"},
     "batches": {"posted", "bare COPY"},
     "pipeline": {"one worker", "row by row", "row by row, each committed", "load alone"},
     "freshness": {"collector and worker"},
