@@ -1,4 +1,4 @@
-"""Single-event POST, 64 connections, 200 after commit; against the same app without storing, and without uvloop."""
+"""Single-event POST, 64 connections, 200 after commit; against the app without storing, and without uvloop."""
 
 from __future__ import annotations
 
