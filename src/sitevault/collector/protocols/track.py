@@ -72,7 +72,7 @@ def _listed(body: bytes, most: int) -> list[bytes]:
 def _list_decoder(most: int) -> Callable[[bytes | msgspec.Raw], Any]:
     """Reads a list of at most `most` items, and no further.
 
-    `list[Raw]` builds every item before it is asked how many there are: 206 MB and 0.4 s for 5 MB of `[1,1,...`.
+    `list[Raw]` builds every item before it is asked how many there are: 181 MB and 0.17 s for 5 MB of `[1,1,...`.
     """
     items = [(f"event_{number}", msgspec.Raw, msgspec.Raw()) for number in range(most)]
     batch = msgspec.defstruct("Batch", items, array_like=True, forbid_unknown_fields=True, gc=False)
