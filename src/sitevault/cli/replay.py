@@ -41,6 +41,7 @@ def _step(name: str, metavar: str, about: str) -> Callable[[Any], Any]:
         "sitevault replay --tenant the-one-spa --status INVALID --move evt=event_type --reason 'shop 4.1' --yes",
         "sitevault replay --resume 12",
         "sitevault replay --rebuild vault --tenant the-one-spa",
+        "sitevault replay --enrich bot --dry-run",
         "sitevault replay list",
     )
     + "\n\n\bExit codes: 0 done, 1 events ended in ERROR, or stopped (it can be resumed), 2 nothing selected.",
@@ -71,6 +72,12 @@ def _step(name: str, metavar: str, about: str) -> Callable[[Any], Any]:
     help="Rebuild this beside the live tables, from raw (marts: from the vault), and compare.",
 )
 @click.option("--accept-differences", is_flag=True, help="After a rebuild: change the rows that differ.")
+@click.option(
+    "--enrich",
+    "enrichment",
+    type=click.Choice(("bot", "geo", "referrer", "user_agent")),
+    help="Derive this anew of events in the vault, with the data of now; what differs goes beside them.",
+)
 @click.option("--resume", type=int, metavar="REPLAY", help="Go on with a replay that stopped.")
 @yes_option
 @json_option
@@ -88,6 +95,8 @@ def replay(context: click.Context, /, **options: Any) -> int | None:
         raise RuntimeError("the command line made no session")
     if options["resume"] is not None:
         return _resume(session, options)
+    if options["enrichment"] is not None:
+        return _enrich(session, options)
     if options["level"] is not None:
         return _rebuild(session, options)
     selection = _selection(session, options)
@@ -233,6 +242,26 @@ def _rebuild(session: Session, options: dict[str, Any]) -> int:
         lines.append("Nothing was changed. To change these rows: the same with --accept-differences.")
     session.answer({"success": not unsolved, "replay_id": found.replay_id, **result}, "\n".join(lines))
     return Exit.FINDINGS if unsolved else Exit.OK
+
+
+def _enrich(session: Session, options: dict[str, Any]) -> int:
+    from sitevault.replay.enrich import enrich
+
+    if not options["dry_run"]:
+        session.confirm(f"Enrich the past anew ({options['enrichment']})?")
+    tenant_hk = _tenant(session, options["tenant_bk"])
+    with session.database() as database:
+        done = enrich(
+            database, session.config, options["enrichment"], tenant_hk=tenant_hk, dry_run=options["dry_run"],
+            reason=options["reason"], heard=lambda tenant, events: session.say(f"{tenant}: {events} events"),
+        )  # fmt: skip
+    result = done.as_dict()
+    lines = [f"{done.looked_at} events looked at, {done.changed} differ."]
+    lines += [f"{one['events']:>9}  {one['column']}: {one['old']} → {one['new']}" for one in result["values"][:50]]
+    if options["dry_run"]:
+        lines.append("Nothing was changed.")
+    session.answer({"success": True, "replay_id": done.replay_id, **result}, "\n".join(lines))
+    return Exit.OK
 
 
 def _tenant(session: Session, tenant_bk: str | None) -> bytes | None:

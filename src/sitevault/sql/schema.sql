@@ -1174,6 +1174,87 @@ ALTER VIEW business.site_event_session_l OWNER TO sitevault_owner;
 COMMENT ON VIEW business.site_event_session_l IS 'Which session an event belongs to, over the link.';
 
 --
+-- Name: site_event_v; Type: VIEW; Schema: business; Owner: sitevault_owner
+--
+
+CREATE VIEW business.site_event_v WITH (security_invoker='true', security_barrier='true') AS
+ SELECT e.tenant_hk,
+    e.event_id,
+    e.event_day,
+    e.raw_event_id,
+    e.session_hk,
+    e.visitor_hk,
+    e.page_hk,
+    e.user_hk,
+    e.campaign_hk,
+    e.event_type,
+    e.occurred_at,
+    e.received_timestamp,
+        CASE
+            WHEN (s.event_id IS NULL) THEN e.referrer_host
+            ELSE s.referrer_host
+        END AS referrer_host,
+        CASE
+            WHEN (s.event_id IS NULL) THEN e.source
+            ELSE s.source
+        END AS source,
+        CASE
+            WHEN (s.event_id IS NULL) THEN e.channel
+            ELSE s.channel
+        END AS channel,
+        CASE
+            WHEN (s.event_id IS NULL) THEN e.device_class
+            ELSE s.device_class
+        END AS device_class,
+        CASE
+            WHEN (s.event_id IS NULL) THEN e.browser
+            ELSE s.browser
+        END AS browser,
+        CASE
+            WHEN (s.event_id IS NULL) THEN e.os
+            ELSE s.os
+        END AS os,
+        CASE
+            WHEN (s.event_id IS NULL) THEN e.country
+            ELSE s.country
+        END AS country,
+        CASE
+            WHEN (s.event_id IS NULL) THEN e.is_bot
+            ELSE s.is_bot
+        END AS is_bot,
+    e.validation_status,
+    e.quality_score,
+    e.load_date,
+    s.load_date AS enriched_at
+   FROM (business.site_event_nl e
+     LEFT JOIN ( SELECT DISTINCT ON (site_event_enrichment_s.tenant_hk, site_event_enrichment_s.event_id, site_event_enrichment_s.event_day) site_event_enrichment_s.tenant_hk,
+            site_event_enrichment_s.event_id,
+            site_event_enrichment_s.event_day,
+            site_event_enrichment_s.load_date,
+            site_event_enrichment_s.referrer_host,
+            site_event_enrichment_s.source,
+            site_event_enrichment_s.channel,
+            site_event_enrichment_s.device_class,
+            site_event_enrichment_s.browser,
+            site_event_enrichment_s.os,
+            site_event_enrichment_s.country,
+            site_event_enrichment_s.is_bot,
+            site_event_enrichment_s.enrichment,
+            site_event_enrichment_s.hash_diff,
+            site_event_enrichment_s.replay_id,
+            site_event_enrichment_s.record_source
+           FROM business.site_event_enrichment_s
+          ORDER BY site_event_enrichment_s.tenant_hk, site_event_enrichment_s.event_id, site_event_enrichment_s.event_day, site_event_enrichment_s.load_date DESC) s ON (((e.tenant_hk = s.tenant_hk) AND (e.event_id = s.event_id) AND (e.event_day = s.event_day))));
+
+ALTER VIEW business.site_event_v OWNER TO sitevault_owner;
+
+--
+-- Name: VIEW site_event_v; Type: COMMENT; Schema: business; Owner: sitevault_owner
+--
+
+COMMENT ON VIEW business.site_event_v IS 'Events with what is known of them today: the newest enrichment, or what the load found.';
+
+--
 -- Name: site_event_visitor_l; Type: VIEW; Schema: business; Owner: sitevault_owner
 --
 
@@ -4369,6 +4450,7 @@ GRANT SELECT ON TABLE business.site_event_duplicate TO sitevault_auditor;
 --
 
 GRANT SELECT,INSERT ON TABLE business.site_event_enrichment_s TO sitevault_worker;
+GRANT SELECT ON TABLE business.site_event_enrichment_s TO sitevault_reader;
 GRANT SELECT ON TABLE business.site_event_enrichment_s TO sitevault_judge;
 GRANT SELECT ON TABLE business.site_event_enrichment_s TO sitevault_auditor;
 
@@ -4407,6 +4489,15 @@ GRANT SELECT ON TABLE business.site_event_session_l TO sitevault_worker;
 GRANT SELECT ON TABLE business.site_event_session_l TO sitevault_reader;
 GRANT SELECT ON TABLE business.site_event_session_l TO sitevault_judge;
 GRANT SELECT ON TABLE business.site_event_session_l TO sitevault_auditor;
+
+--
+-- Name: TABLE site_event_v; Type: ACL; Schema: business; Owner: sitevault_owner
+--
+
+GRANT SELECT ON TABLE business.site_event_v TO sitevault_worker;
+GRANT SELECT ON TABLE business.site_event_v TO sitevault_reader;
+GRANT SELECT ON TABLE business.site_event_v TO sitevault_judge;
+GRANT SELECT ON TABLE business.site_event_v TO sitevault_auditor;
 
 --
 -- Name: TABLE site_event_visitor_l; Type: ACL; Schema: business; Owner: sitevault_owner

@@ -64,7 +64,8 @@ business.site_visitor_user_es, business.site_session_details_s, business.site_vi
 business.site_page_details_s, business.site_event_nl, business.site_event_duplicate,
 business.site_event_h, business.site_event_session_l, business.site_event_visitor_l, business.site_event_page_l,
 business.site_event_details_s, business.site_session_details_v, business.site_visitor_details_v,
-business.site_page_details_v, business.site_visitor_user_v
+business.site_page_details_v, business.site_visitor_user_v,
+business.site_event_v, business.site_event_enrichment_s
 TO sitevault_reader;
 GRANT SELECT ON mart.session_f, mart.page_day_f, mart.event_day_f, mart.source_day_v, mart.visitor_day_v
 TO sitevault_reader;

@@ -139,7 +139,7 @@ SELECT
     bool_or(e.is_bot) AS is_bot,
     count(*)::integer AS events,
     (count(*) FILTER (WHERE e.event_type = 'page_view'))::integer AS page_views
-FROM business.site_event_nl AS e
+FROM business.site_event_v AS e
 INNER JOIN business.site_session_h AS h ON e.tenant_hk = h.tenant_hk AND e.session_hk = h.session_hk
 WHERE h.session_bk IS NOT NULL
 GROUP BY e.tenant_hk, e.session_hk
@@ -154,7 +154,7 @@ SELECT
     count(*) AS events,
     count(*) FILTER (WHERE e.event_type = 'page_view' AND NOT e.is_bot) AS page_views,
     count(*) FILTER (WHERE e.event_type = 'page_view' AND e.is_bot) AS bot_page_views
-FROM business.site_event_nl AS e
+FROM business.site_event_v AS e
 INNER JOIN business.site_page_h AS h ON e.tenant_hk = h.tenant_hk AND e.page_hk = h.page_hk
 WHERE h.page_bk IS NOT NULL
 GROUP BY 1, 2, 3
@@ -170,6 +170,6 @@ SELECT
     count(*) FILTER (WHERE e.is_bot) AS bot_events,
     count(*) FILTER (WHERE e.validation_status = 'SUSPICIOUS') AS suspicious_events,
     sum(e.quality_score) AS quality_sum
-FROM business.site_event_nl AS e
+FROM business.site_event_v AS e
 GROUP BY 1, 2, 3
 ORDER BY 1, 2, 3;

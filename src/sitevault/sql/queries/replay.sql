@@ -463,3 +463,28 @@ LIMIT 1;
 -- One row of a mart, from the vault.
 INSERT INTO {live} ({columns})
 SELECT {columns} FROM ({recomputed}) AS recomputed WHERE {matches};
+
+-- name: vaulted_events
+-- A tenant's events in the vault with what is known of them today, each beside the landed event it came from.
+SELECT
+    v.event_id, v.event_day, v.referrer_host, v.source, v.channel, v.device_class, v.browser, v.os, v.country,
+    v.is_bot,
+    e.tenant_hk, e.api_key_hk, e.batch_id, e.raw_event_id, e.event_id, e.received_timestamp,
+    host(e.client_ip) AS client_ip, e.user_agent, e.origin, e.geo_hint, e.protocol, e.payload
+FROM business.site_event_v AS v
+INNER JOIN raw.landed_event AS e
+    ON v.tenant_hk = e.tenant_hk AND v.raw_event_id / 65536 = e.batch_id AND v.raw_event_id = e.raw_event_id
+WHERE v.tenant_hk = %(tenant_hk)s;
+
+-- name: insert_enrichment
+-- What newer data says of an event, beside what was known.
+INSERT INTO business.site_event_enrichment_s (
+    tenant_hk, event_id, event_day, load_date, referrer_host, source, channel, device_class, browser, os, country,
+    is_bot, enrichment, hash_diff, replay_id, record_source
+)
+VALUES (
+    %(tenant_hk)s, %(event_id)s, %(event_day)s, %(load_date)s, %(referrer_host)s, %(source)s, %(channel)s,
+    %(device_class)s, %(browser)s, %(os)s, %(country)s, %(is_bot)s, %(enrichment)s, %(hash_diff)s, %(replay_id)s,
+    'sitevault.replay'
+)
+ON CONFLICT DO NOTHING;
