@@ -3,6 +3,7 @@ CREATE SCHEMA auth;
 CREATE SCHEMA raw;
 CREATE SCHEMA staging;
 CREATE SCHEMA business;
+CREATE SCHEMA util;
 
 CREATE TABLE auth.tenant_h (
     tenant_hk bytea PRIMARY KEY,

@@ -16,7 +16,7 @@ from sitevault.doctor.snapshot import Snapshot
 LANGUAGES = frozenset({"plpgsql", "sql"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Code:
     """One function with its tree."""
 

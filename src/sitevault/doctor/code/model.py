@@ -80,6 +80,8 @@ class Handler:
     conditions: tuple[str, ...]
     line: int
     body: tuple[Statement, ...]
+    span: tuple[int, int] = (0, 0)
+    """Where it stands, in bytes of the body."""
 
     @property
     def catches_all(self) -> bool:

@@ -17,7 +17,7 @@ _SQL = queries.load("doctor_code")
 _SPECIAL = frozenset(
     ["found", "sqlstate", "sqlerrm", "new", "old", "ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"]
 )
-NO_FUNCTION, NO_TABLE, NO_COLUMN = "42883", "42P01", "42703"
+NO_FUNCTION, NO_TABLE, NO_COLUMN, NO_SCHEMA = "42883", "42P01", "42703", "3F000"
 
 Table = tuple[str, str]
 
@@ -40,6 +40,7 @@ class Objects:
     functions: Mapping[str, list[tuple[str, int, int | None]]]
     """Name -> schema, least and most arguments of each."""
     tables: Mapping[Table, frozenset[str]]
+    schemas: frozenset[str]
     made: frozenset[str]
     """Tables that functions make for themselves."""
 
@@ -72,7 +73,8 @@ class Objects:
             return
         there = tuple(sorted({f"{schema}.{call.name}" for schema, _, _ in known}))
         says = f"function {call.full_name} with {call.arguments} arguments does not exist"
-        yield Missing(call.line, NO_FUNCTION, call.full_name, says, there)
+        no_schema = call.schema is not None and call.schema not in self.schemas
+        yield Missing(call.line, NO_SCHEMA if no_schema else NO_FUNCTION, call.full_name, says, there)
 
     def _table(self, code: Code, sql: Sql, table: Any) -> Iterator[Missing]:
         name = table.relname
@@ -199,7 +201,8 @@ def _read(snapshot: Snapshot, known: Library) -> Objects:
         functions.setdefault(name, []).append((schema, least, most))
     found = snapshot.connection.execute(_SQL.relation_columns).fetchall()
     tables = {(schema, name): frozenset(columns) for schema, name, columns in found}
-    return Objects(functions, tables, frozenset(_made(known)))
+    schemas = frozenset(name for (name,) in snapshot.connection.execute(_SQL.schema_names).fetchall())
+    return Objects(functions, tables, schemas, frozenset(_made(known)))
 
 
 def _made(known: Library) -> Iterator[str]:

@@ -203,7 +203,7 @@ class _Reader:
             self._take(">>")
 
     def _handler(self) -> Handler:
-        line = self._line()
+        line, start = self._line(), self._token().start
         self._take("when")
         span = self._until("then")
         self._take("then")
@@ -211,7 +211,8 @@ class _Reader:
             " ".join(token.word.strip("'") for token in self._tokens[first:last])
             for first, last in self._alternatives(span)
         )
-        return Handler(conditions, line, self._statements("when", "end"))
+        body = self._statements("when", "end")
+        return Handler(conditions, line, body, (start, self._token().start))
 
     def _alternatives(self, span: tuple[int, int]) -> list[tuple[int, int]]:
         cuts = [place for place in range(*span) if self._tokens[place].word == "or"]

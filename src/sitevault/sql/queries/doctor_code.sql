@@ -18,3 +18,7 @@ INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 INNER JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND NOT a.attisdropped
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND n.nspname !~ '^pg_toast'
 GROUP BY n.nspname, c.relname;
+
+-- name: schema_names
+-- Every schema.
+SELECT n.nspname::text FROM pg_catalog.pg_namespace AS n;

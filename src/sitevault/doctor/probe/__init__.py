@@ -1,0 +1,1 @@
+"""Stuck events, tried once more in a transaction that is rolled back: what really stops them."""
