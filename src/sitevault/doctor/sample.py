@@ -30,7 +30,7 @@ _PAYLOAD = ("raw_payload", "payload", "event_payload", "raw_data", "data")
 _RECEIVED = ("received_timestamp", "received_at", "created_at", "ingested_at", "load_date")
 _STATUS = ("processing_status", "status", "state")
 _ERROR = ("error_message", "last_error", "error")
-_KEY = ("api_key_hk", "api_key_hash", "api_key_id", "api_key", "key_hk")
+KEY_COLUMNS = ("api_key_hk", "api_key_hash", "api_key_id", "api_key", "key_hk", "key_hash")
 _ATTEMPTS = ("retry_count", "attempts", "attempt_count", "retries", "processing_attempts")
 _ORIGIN = ("origin", "origin_host", "domain", "host")
 
@@ -66,6 +66,7 @@ class EventTable:
     api_key: str | None = None
     origin: str | None = None
     attempts: str | None = None
+    id_type: str = "bigint"
     columns: frozenset[str] = field(default_factory=frozenset)
 
     @property
@@ -103,8 +104,8 @@ class EventTable:
         return cls(
             schema, name, key, _first(("tenant_hk",), own), payload, received, order,
             order is not None and own[order] in _INTEGERS,
-            status=_first(_STATUS, own), error=_first(_ERROR, own), api_key=_first(_KEY, own),
-            origin=_first(_ORIGIN, own), attempts=_first(_ATTEMPTS, own), columns=frozenset(own),
+            status=_first(_STATUS, own), error=_first(_ERROR, own), api_key=_first(KEY_COLUMNS, own),
+            origin=_first(_ORIGIN, own), attempts=_first(_ATTEMPTS, own), id_type=own[key], columns=frozenset(own),
         )  # fmt: skip
 
     def compose(self, query: LiteralString) -> sql.Composed:
@@ -125,7 +126,9 @@ class EventTable:
             )
         }
         table = sql.Identifier(self.schema, self.name)
-        return sql.SQL(query).format(table=table, name=sql.Literal(table.as_string(None)), **names)
+        return sql.SQL(query).format(
+            table=table, name=sql.Literal(table.as_string(None)), id_type=sql.SQL(self.id_type), **names
+        )
 
 
 @dataclass(frozen=True)

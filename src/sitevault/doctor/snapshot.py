@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, Generic, LiteralString, TypeVar, overload
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import class_row
 
 from sitevault.audit.catalog import snapshot as audit
@@ -18,7 +19,7 @@ from sitevault.db import queries
 from sitevault.db.catalog import CatalogSnapshot, capture
 from sitevault.db.connect import connect
 from sitevault.db.migrate import MigrationPlan, plan
-from sitevault.doctor import queue
+from sitevault.doctor import queue, staged
 from sitevault.doctor.payloads import Payloads, profile
 from sitevault.doctor.rows import (
     Blocked,
@@ -33,7 +34,7 @@ from sitevault.doctor.rows import (
     TableUse,
     Trigger,
 )
-from sitevault.doctor.sample import EventTable, Sampled, take
+from sitevault.doctor.sample import KEY_COLUMNS, EventTable, Sampled, take
 from sitevault.errors import ConfigurationError, Exit, SitevaultError
 from sitevault.observe.health import Partitions
 from sitevault.observe.ledger import SQL as HOUSE_SQL
@@ -316,6 +317,36 @@ class Snapshot:
     def ledger(self) -> Ledger:
         """The house's books; ask only where it is ours."""
         return queue.read_ledger(self)
+
+    @part
+    def carried(self) -> list[staged.Carried]:
+        """Where the sampled events are in staging."""
+        return staged.read_carried(self)
+
+    @part
+    def orphans(self) -> staged.Orphaned:
+        """The newest staged rows, and those whose landed event is gone."""
+        return staged.read_orphans(self)
+
+    @part
+    def hashes(self) -> list[staged.Recomputed]:
+        """Hub keys computed again; ask only where the house is ours."""
+        return staged.read_hashes(self)
+
+    @part
+    def key_owners(self) -> dict[str, frozenset[bytes]]:
+        """Whose each API key is, by every table of keys in schema auth."""
+        owners: dict[str, set[bytes]] = {}
+        for (schema, relation), columns in self.columns_of.items():
+            key = next((name for name in KEY_COLUMNS if name in columns), None)
+            if schema != "auth" or key is None or "tenant_hk" not in columns:
+                continue
+            query = sql.SQL(SQL.key_owners).format(
+                key=sql.Identifier(key), tenant=sql.Identifier("tenant_hk"), table=sql.Identifier(schema, relation)
+            )
+            for value, tenant_hk in self._conn.execute(query).fetchall():
+                owners.setdefault(value, set()).add(tenant_hk)
+        return {value: frozenset(tenants) for value, tenants in owners.items()}
 
     @part
     def tenants(self) -> dict[bytes, str]:

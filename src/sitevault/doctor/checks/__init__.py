@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from sitevault.doctor.checks import catalog, functions, queue
+from sitevault.doctor.checks import catalog, data, drift, queue, tenancy
 from sitevault.doctor.model import Check
 
-CHECKS: tuple[Check, ...] = (*queue.CHECKS, *functions.CHECKS, *catalog.CHECKS)
+CHECKS: tuple[Check, ...] = (
+    *queue.CHECKS,
+    *tenancy.CHECKS,
+    *drift.CHECKS,
+    *data.CHECKS,
+    *catalog.CHECKS,
+)
 """In the order in which they are shown: what is stuck first, then why."""

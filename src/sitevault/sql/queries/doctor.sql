@@ -503,3 +503,119 @@ SELECT
 SELECT coalesce(extract(EPOCH FROM pg_catalog.clock_timestamp() - greatest(
     (SELECT max(m.applied_at) FROM ops.migration AS m), (SELECT max(o.applied_at) FROM ops.object_set AS o)
 )), 0)::float8;
+
+-- name: key_owners
+-- Every key of a table of keys, as text, with the tenant it belongs to.
+SELECT {key}::text AS key, {tenant}::bytea AS tenant_hk FROM {table} WHERE {key} IS NOT NULL;
+
+-- name: carried_in_the_house
+-- Per tenant: sampled events that are staged, staged elsewhere, or done and in no place.
+WITH landed AS (
+    SELECT e.tenant_hk, e.batch_id, e.raw_event_id, e.event_id
+    FROM raw.landed_event AS e
+    WHERE e.batch_id = ANY(%(batch_ids)s::bigint []) AND e.raw_event_id = ANY(%(raw_event_ids)s::bigint [])
+)
+
+SELECT
+    l.tenant_hk,
+    count(*) FILTER (WHERE s.found) AS staged,
+    count(*) FILTER (WHERE s.elsewhere) AS elsewhere,
+    0::bigint AS twice,
+    count(*) FILTER (
+        WHERE b.state = 'PROCESSED' AND d.status IS DISTINCT FROM 'ERROR' AND d.status IS DISTINCT FROM 'PENDING'
+            AND NOT coalesce(s.found, false) AND v.event_id IS NULL AND u.raw_event_id IS NULL
+    ) AS missing
+FROM landed AS l
+LEFT JOIN raw.batch AS b ON l.batch_id = b.batch_id
+LEFT JOIN raw.dead_letter AS d ON l.tenant_hk = d.tenant_hk AND l.raw_event_id = d.raw_event_id
+LEFT JOIN business.site_event_nl AS v ON l.tenant_hk = v.tenant_hk AND l.event_id = v.event_id
+LEFT JOIN business.site_event_duplicate AS u ON l.tenant_hk = u.tenant_hk AND l.raw_event_id = u.raw_event_id
+LEFT JOIN LATERAL (
+    SELECT true AS found, bool_or(g.tenant_hk <> l.tenant_hk) AS elsewhere
+    FROM staging.site_tracking_events_s AS g
+    WHERE g.batch_id = l.batch_id AND g.raw_event_id = l.raw_event_id
+    HAVING count(*) > 0
+) AS s ON true
+GROUP BY l.tenant_hk;
+
+-- name: carried_in_tables
+-- Per tenant: sampled events that are staged, staged twice or elsewhere, or said to be done and not staged.
+WITH staged AS (
+    SELECT s.{id}::text AS number, count(*) AS copies, array_agg(s.tenant_hk::bytea) AS tenants
+    FROM staging.site_tracking_events_s AS s
+    WHERE s.{id} = ANY(%(numbers)s::text []::{id_type} [])
+    GROUP BY s.{id}
+)
+
+SELECT
+    r.{tenant}::bytea AS tenant_hk,
+    count(s.number) AS staged,
+    count(*) FILTER (WHERE NOT r.{tenant}::bytea = ALL(s.tenants)) AS elsewhere,
+    count(*) FILTER (WHERE s.copies > 1) AS twice,
+    count(*) FILTER (WHERE s.number IS NULL AND upper({status}::text) IN ('PROCESSED', 'DONE', 'COMPLETED')) AS missing
+FROM {table} AS r
+LEFT JOIN staged AS s ON r.{id}::text = s.number
+WHERE r.{id} = ANY(%(numbers)s::text []::{id_type} [])
+GROUP BY 1;
+
+-- name: orphans_in_the_house
+-- The newest staged rows, and those whose landed event is gone although its day is still kept.
+WITH newest AS (
+    SELECT s.tenant_hk, s.batch_id, s.raw_event_id, s.received_timestamp
+    FROM staging.site_tracking_events_s AS s ORDER BY s.batch_id DESC LIMIT %(most)s
+)
+
+SELECT count(*) AS looked_at, count(*) FILTER (WHERE e.raw_event_id IS NULL) AS without_raw
+FROM newest AS n
+LEFT JOIN raw.landed_event AS e
+    ON n.tenant_hk = e.tenant_hk AND n.batch_id = e.batch_id AND n.raw_event_id = e.raw_event_id
+WHERE n.received_timestamp >= (
+    -- landing of days before may have been dropped by retention
+    SELECT f.received_timestamp FROM raw.landed_event AS f ORDER BY f.batch_id LIMIT 1
+);
+
+-- name: orphans_in_tables
+-- The newest staged rows, and those whose raw event is not there.
+WITH newest AS (
+    SELECT s.{id} AS number FROM staging.site_tracking_events_s AS s ORDER BY s.{id} DESC NULLS FIRST LIMIT %(most)s
+)
+
+SELECT count(*) AS looked_at, count(*) FILTER (WHERE r.number IS NULL) AS without_raw
+FROM newest AS n
+LEFT JOIN LATERAL (SELECT t.{id} AS number FROM {table} AS t WHERE t.{id} = n.number LIMIT 1) AS r ON true;
+
+-- name: recomputed_keys
+-- Hub keys of the sampled events, computed again from their business keys.
+WITH event AS (
+    SELECT DISTINCT s.tenant_hk, s.session_hk, s.visitor_hk, s.page_hk
+    FROM staging.site_tracking_events_s AS s WHERE s.batch_id = ANY(%(batch_ids)s::bigint [])
+),
+
+hub_row AS (
+    SELECT DISTINCT 'business.site_session_h' AS hub, h.tenant_hk, h.session_hk AS found, h.session_bk AS bk, 'session' AS domain
+    FROM event AS e INNER JOIN business.site_session_h AS h ON e.tenant_hk = h.tenant_hk AND e.session_hk = h.session_hk
+    UNION ALL
+    SELECT DISTINCT 'business.site_visitor_h', h.tenant_hk, h.visitor_hk, h.visitor_bk, 'visitor'
+    FROM event AS e INNER JOIN business.site_visitor_h AS h ON e.tenant_hk = h.tenant_hk AND e.visitor_hk = h.visitor_hk
+    UNION ALL
+    SELECT DISTINCT 'business.site_page_h', h.tenant_hk, h.page_hk, h.page_bk, 'page'
+    FROM event AS e INNER JOIN business.site_page_h AS h ON e.tenant_hk = h.tenant_hk AND e.page_hk = h.page_hk
+)
+
+SELECT hub, count(*) AS looked_at, count(*) FILTER (WHERE found <> business.hash_key(domain, tenant_hk, bk)) AS wrong
+FROM hub_row WHERE bk IS NOT NULL GROUP BY hub
+UNION ALL
+SELECT 'auth.tenant_h', count(*), count(*) FILTER (WHERE tenant_hk <> auth.tenant_key(tenant_bk)) FROM auth.tenant_h;
+
+-- name: nulls_in_the_house
+-- Of each sampled event that staging did not refuse: which columns are NULL.
+SELECT s.raw_event_id::text AS "number", {flags}
+FROM staging.site_tracking_events_s AS s
+WHERE s.batch_id = ANY(%(batch_ids)s::bigint []) AND s.raw_event_id = ANY(%(raw_event_ids)s::bigint [])
+    AND s.validation_status <> 'INVALID';
+
+-- name: nulls_in_tables
+-- Of each sampled event that was staged: which columns are NULL.
+SELECT s.{id}::text AS "number", {flags}
+FROM staging.site_tracking_events_s AS s
+WHERE s.{id} = ANY(%(numbers)s::text []::{id_type} []);
