@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from sitevault.doctor.checks import catalog, data, drift, queue, tenancy
+from sitevault.doctor.checks import catalog, data, drift, functions, queue, tenancy
 from sitevault.doctor.model import Check
 
 CHECKS: tuple[Check, ...] = (
     *queue.CHECKS,
+    *functions.CHECKS,
     *tenancy.CHECKS,
     *drift.CHECKS,
     *data.CHECKS,

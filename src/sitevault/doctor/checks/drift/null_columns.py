@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from sitevault.doctor import say
 from sitevault.doctor.model import Check, Evidence, Finding, Outcome, Verdict
@@ -27,7 +28,7 @@ def _look(snapshot: Snapshot) -> Outcome:
     columns = list(_columns(snapshot))
     rows = snapshot.read(f"nulls of {STAGING[1]}", lambda: read_nulls(snapshot, columns)) if columns else []
     events = {event.id: event for event in snapshot.sample.events}
-    staged = [(row, events[row["number"]]) for row in rows if row["number"] in events]
+    staged = [(row, _named(events[row["number"]])) for row in rows if row["number"] in events]
     findings = tuple(finding for column in columns for finding in _judge(column, staged))
     return Outcome("columns", len(columns), findings, nothing_is_fine=True, notes=(snapshot.sample.how,))
 
@@ -43,22 +44,31 @@ def _columns(snapshot: Snapshot) -> Iterator[str]:
             yield name
 
 
-def _judge(column: str, staged: Iterable[tuple[dict[str, bool], SampledEvent]]) -> Iterator[Finding]:
-    wanted = _ALIKE.sub("", column.lower())
+def _named(event: SampledEvent) -> dict[str, str]:
+    """The paths of a payload's plain values by the last of their keys, as names are compared."""
+    return {
+        _alike(path.rpartition(".")[2]): path
+        for path, kind in paths_of(event.payload)
+        if kind not in ("null", "object", "array")
+    }
+
+
+@lru_cache(10_000)
+def _alike(name: str) -> str:
+    return _ALIKE.sub("", name.lower())
+
+
+def _judge(column: str, staged: Iterable[tuple[dict[str, bool], dict[str, str]]]) -> Iterator[Finding]:
+    wanted = _alike(column)
     carried = empty = total = 0
     places: dict[str, int] = {}
-    for row, event in staged:
+    for row, named in staged:
         total += 1
-        found = [
-            path
-            for path, kind in paths_of(event.payload)
-            if kind not in ("null", "object", "array")
-            and _ALIKE.sub("", path.rpartition(".")[2].lower()) == wanted
-        ]
-        if found:
+        path = named.get(wanted)
+        if path is not None:
             carried += 1
             empty += row[column]
-            places[found[0]] = places.get(found[0], 0) + 1
+            places[path] = places.get(path, 0) + 1
     if carried >= LEAST and carried >= CARRIED * total and empty >= EMPTY * carried:
         yield Finding(
             ID,
