@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 from bench.house import environment
@@ -74,6 +76,17 @@ class Keeper:
     def wake(self, child: Child) -> None:
         """Start it again if it is down."""
         self._resting.discard(child)
+
+    def told(self) -> Counter[str]:
+        """What the services wrote into their logs, by event and SQLSTATE or error."""
+        counts: Counter[str] = Counter()
+        for child in (*self.collectors, *self.workers):
+            for line in child.log.read_text("utf-8", "replace").splitlines():
+                with suppress(ValueError, KeyError, TypeError):
+                    told = json.loads(line)
+                    why = told.get("sqlstate") or told.get("error_type") or told.get("error") or told.get("reason")
+                    counts[f"{child.service}: {told['event']}" + (f" ({why})" if why else "")] += 1
+        return counts
 
     def stop(self) -> None:
         """Stop every service in order. The server is its owner's to release. Idempotent."""

@@ -116,6 +116,14 @@ def _clients(run: Run) -> Iterator[str]:
     yield "|---|---|"
     for name, times in run.clients.items():
         yield f"| {name} | {times:,} |"
+    if run.services:
+        yield ""
+        yield "What the services wrote into their logs, with SQLSTATE or error:"
+        yield ""
+        yield "| warnings and errors | |"
+        yield "|---|---|"
+        for name, times in run.services.items():
+            yield f"| {name} | {times:,} |"
 
 
 def _soak(soak: Soak | None) -> Iterator[str]:

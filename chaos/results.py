@@ -58,6 +58,8 @@ class Run(msgspec.Struct, frozen=True):
     outcome: Outcome
     account: Account
     troubles: list[str]
+    services: dict[str, int] = {}
+    """What the services wrote into their logs: events of level warning and above, with their SQLSTATE or error."""
 
     @property
     def kills(self) -> int:

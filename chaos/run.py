@@ -75,12 +75,12 @@ def run(
         tell("Counting every event ...")
         with connect(database.admin_conninfo) as admin:
             account = verify(admin, load.journal)
-    return Run(
-        machine, command, started, seed, minutes, rate, kills, disk.kind, disk.refused, happened, site.bitten,
-        dict(sorted(load.journal.counts.items())), len(load.journal.sent), load.journal.acknowledged,
-        dict(sorted(keeper.falls.items())), keeper.recoveries, load.sender.longest_silence, outcome, account,
-        sorted(set(keeper.troubles)),
-    )  # fmt: skip
+        return Run(
+            machine, command, started, seed, minutes, rate, kills, disk.kind, disk.refused, happened, site.bitten,
+            dict(sorted(load.journal.counts.items())), len(load.journal.sent), load.journal.acknowledged,
+            dict(sorted(keeper.falls.items())), keeper.recoveries, load.sender.longest_silence, outcome, account,
+            sorted(set(keeper.troubles)), dict(sorted(keeper.told().items())),
+        )  # fmt: skip
 
 
 @contextmanager
