@@ -349,6 +349,7 @@ BEGIN
         RETURN 0;
     END IF;
     PERFORM pg_advisory_xact_lock(hashtext('sitevault.partitions'), hashtext(parent::text));
+    PERFORM ops.wait_for_loads(parent);
     EXECUTE format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY', default_partition);
     FOR stray IN EXECUTE format('SELECT DISTINCT %I::date FROM %s', key, default_partition)
     LOOP
@@ -402,6 +403,7 @@ BEGIN
         RETURN false;
     END IF;
     PERFORM pg_advisory_xact_lock(hashtext('sitevault.partitions'), hashtext(parent::text));
+    PERFORM ops.wait_for_loads(parent);
     BEGIN
         made := ops.make_day(parent, day);
         IF made IS NULL THEN
@@ -436,8 +438,8 @@ CREATE FUNCTION ops.ensure_partitions_ahead(days_ahead integer) RETURNS integer
     SELECT count(*) FILTER (WHERE ops.ensure_partition(parent, (current_date + ahead)))::integer
     FROM generate_series(0, least(greatest(days_ahead, 0), 60)) AS ahead
     CROSS JOIN unnest(ARRAY[
-        'raw.landed_event', 'staging.site_tracking_events_s',
-        'business.site_event_nl', 'business.site_event_pii_ns'
+        'business.site_event_nl', 'business.site_event_pii_ns',
+        'raw.landed_event', 'staging.site_tracking_events_s'
     ]::regclass []) AS parent
 $$;
 
@@ -573,6 +575,30 @@ ALTER FUNCTION ops.tenant_test(secured regclass) OWNER TO sitevault_owner;
 --
 
 COMMENT ON FUNCTION ops.tenant_test(secured regclass) IS 'The condition a table''s tenant policies test.';
+
+--
+-- Name: wait_for_loads(regclass); Type: FUNCTION; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE FUNCTION ops.wait_for_loads(parent regclass) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    IF parent IN ('business.site_event_nl'::regclass, 'business.site_event_pii_ns'::regclass) THEN
+        LOCK TABLE business.site_visitor_h, business.site_session_h, business.site_page_h, business.site_user_h,
+            business.site_campaign_h IN SHARE ROW EXCLUSIVE MODE;
+    END IF;
+END
+$$;
+
+ALTER FUNCTION ops.wait_for_loads(parent regclass) OWNER TO sitevault_owner;
+
+--
+-- Name: FUNCTION wait_for_loads(parent regclass); Type: COMMENT; Schema: ops; Owner: sitevault_owner
+--
+
+COMMENT ON FUNCTION ops.wait_for_loads(parent regclass) IS 'Lock the hubs as a load does, before a day of the vault is attached.';
 
 --
 -- Name: requeue_instead_of_update(); Type: FUNCTION; Schema: raw; Owner: sitevault_owner
@@ -4307,6 +4333,12 @@ REVOKE ALL ON FUNCTION ops.secure_table(secured regclass) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION ops.tenant_test(secured regclass) FROM PUBLIC;
+
+--
+-- Name: FUNCTION wait_for_loads(parent regclass); Type: ACL; Schema: ops; Owner: sitevault_owner
+--
+
+REVOKE ALL ON FUNCTION ops.wait_for_loads(parent regclass) FROM PUBLIC;
 
 --
 -- Name: FUNCTION lo_creat(integer); Type: ACL; Schema: pg_catalog; Owner: postgres

@@ -1,6 +1,21 @@
 -- Day partitions (UTC) of everything that grows with events, each secured the moment it exists. The table is
 -- built apart and attached, so writers to the other days are not held up; lock_timeout bounds the rest.
 
+-- Attaching a day to the vault locks the hubs it refers to, in an order of PostgreSQL's own, and then waits for loads
+-- that hold some of them and want the others, or the default partition: a deadlock. So the hubs are locked first, in
+-- the order of a load, while nothing is held that a load could want.
+CREATE OR REPLACE FUNCTION ops.wait_for_loads(parent regclass) RETURNS void
+LANGUAGE plpgsql SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF parent IN ('business.site_event_nl'::regclass, 'business.site_event_pii_ns'::regclass) THEN
+        LOCK TABLE business.site_visitor_h, business.site_session_h, business.site_page_h, business.site_user_h,
+            business.site_campaign_h IN SHARE ROW EXCLUSIVE MODE;
+    END IF;
+END
+$$;
+
 -- The table that will hold one day, secured and not yet attached.
 CREATE OR REPLACE FUNCTION ops.make_day(parent regclass, day date) RETURNS regclass
 LANGUAGE plpgsql SECURITY INVOKER
@@ -75,6 +90,7 @@ BEGIN
         RETURN 0;
     END IF;
     PERFORM pg_advisory_xact_lock(hashtext('sitevault.partitions'), hashtext(parent::text));
+    PERFORM ops.wait_for_loads(parent);
     EXECUTE format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY', default_partition);
     FOR stray IN EXECUTE format('SELECT DISTINCT %I::date FROM %s', key, default_partition)
     LOOP
@@ -116,6 +132,7 @@ BEGIN
         RETURN false;
     END IF;
     PERFORM pg_advisory_xact_lock(hashtext('sitevault.partitions'), hashtext(parent::text));
+    PERFORM ops.wait_for_loads(parent);
     BEGIN
         made := ops.make_day(parent, day);
         IF made IS NULL THEN
@@ -130,7 +147,8 @@ BEGIN
 END
 $$;
 
--- Landing, staging and vault ahead of the clock; returns how many partitions were made.
+-- Vault, landing and staging ahead of the clock; returns how many partitions were made. The vault first: loads are
+-- waited for before anything of staging is locked.
 CREATE OR REPLACE FUNCTION ops.ensure_partitions_ahead(days_ahead integer) RETURNS integer
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -139,11 +157,13 @@ AS $$
     SELECT count(*) FILTER (WHERE ops.ensure_partition(parent, (current_date + ahead)))::integer
     FROM generate_series(0, least(greatest(days_ahead, 0), 60)) AS ahead
     CROSS JOIN unnest(ARRAY[
-        'raw.landed_event', 'staging.site_tracking_events_s',
-        'business.site_event_nl', 'business.site_event_pii_ns'
+        'business.site_event_nl', 'business.site_event_pii_ns',
+        'raw.landed_event', 'staging.site_tracking_events_s'
     ]::regclass []) AS parent
 $$;
 
+COMMENT ON FUNCTION ops.wait_for_loads(regclass) IS
+'Lock the hubs as a load does, before a day of the vault is attached.';
 COMMENT ON FUNCTION ops.make_day(regclass, date) IS
 'Make the table of one day (UTC), not yet a partition; NULL where it is there.';
 COMMENT ON FUNCTION ops.day_bound(regclass, date) IS
