@@ -12,6 +12,7 @@ from sitevault.db.connect import Database, connect
 from sitevault.demo import incident
 from sitevault.doctor.checks.queue import probe
 from sitevault.doctor.model import Finding, Outcome, Verdict
+from sitevault.doctor.queue import Waiting
 
 STAGING = "staging.process_site_event(p_raw_event_id bigint)"
 CATCH_UP = "staging.catch_up_site_event(p_raw_event_id bigint)"
@@ -131,3 +132,14 @@ def test_no_value_of_a_payload_is_said(incident_database: Database) -> None:
     said = repr(probed(incident_database.admin_conninfo))
     for value in ("s-1001", "theonespa", "Firefox", "u-7"):
         assert value not in said
+
+
+def test_in_our_own_house_stuck_events_are_unknown_and_a_dry_run_tries_them(database: Database) -> None:
+    with snapshot_of(database) as snapshot:
+        assert probe.look(snapshot).verdict is Verdict.OK
+        old = Waiting(b"x" * 32, 3, 1e6, 0)
+        snapshot.read("waiting", list)
+        snapshot._parts["waiting"] = [old]
+        (found,) = probe.look(snapshot).findings
+    assert found.verdict is Verdict.UNKNOWN
+    assert found.repair == "sitevault replay --status ERROR --dry-run"
