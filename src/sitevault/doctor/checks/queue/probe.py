@@ -46,8 +46,8 @@ def _in_the_house(snapshot: Snapshot) -> Outcome:
     if not stuck:
         return Outcome("stuck events", 0, nothing_is_fine=True)
     message = (
-        f"{stuck} stuck events were not tried: the pipeline runs in the worker, not in the database; a dry run of a "
-        "replay carries them through it and rolls back"
+        f"{stuck} stuck events were not tried: the pipeline runs in the worker, not in the database; a dry run of "
+        "a replay carries them through it and rolls back"
     )
     finding = Finding(ID, Verdict.UNKNOWN, "stuck events", message, repair=_DRY_RUN)
     return Outcome("stuck events", stuck, (finding,))
