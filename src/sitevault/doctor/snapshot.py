@@ -186,7 +186,7 @@ class Snapshot:
         return int(behind)
 
     @part
-    def objects(self) -> CatalogSnapshot:
+    def definitions(self) -> CatalogSnapshot:
         """Every object with its definition, to be compared."""
         return capture(self._conn)
 

@@ -19,7 +19,7 @@ def _look(snapshot: Snapshot) -> Outcome:
     todo = snapshot.migrations
     if not todo.empty:
         return Outcome("objects", 0, (_another_version(len(todo.pending)),))
-    wanted, found = expected(), comparable(snapshot.objects)
+    wanted, found = expected(), comparable(snapshot.definitions)
     same_major = snapshot.server.version // 10_000 == wanted.major
     elsewhere = f"Definitions are compared on PostgreSQL {wanted.major} only; here, what is there and what is not."
     notes = () if same_major else (elsewhere,)
