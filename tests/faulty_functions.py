@@ -257,7 +257,7 @@ _WRAPPERS = (
     "IF {n} >= 0 THEN\n§§\nEND IF;",
     "IF {n} IS NULL THEN\n  NULL;\nELSIF {n} < 100 THEN\n§§\nELSE\n  NULL;\nEND IF;",
     "FOR i IN 1 .. 2 LOOP\n§§\nEND LOOP;",
-    "FOR i IN REVERSE 3..1 BY 2 LOOP §§ END LOOP;",
+    "FOR i IN REVERSE 3..1 BY 2 LOOP §§\nEND LOOP;",
     "<<outer_block>>\nBEGIN\n§§\nEND outer_block;",
     "DECLARE\n  inner_one integer := 1;\nBEGIN\n§§\nEND;",
     "CASE {n} WHEN 0, 1 THEN\n§§\nELSE\n  NULL;\nEND CASE;",
