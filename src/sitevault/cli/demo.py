@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sitevault.cli.demo_incident import incident
 from sitevault.cli.session import Session, examples, json_option, table, yes_option
 
 if TYPE_CHECKING:
@@ -18,13 +19,15 @@ if TYPE_CHECKING:
     from sitevault.supervisor.child import Tree
 
 
-@click.command(
+@click.group(
+    invoke_without_command=True,
     epilog=examples(
         "sitevault demo",
         "sitevault demo --once",
         "sitevault demo --once --events 20000 --seed 7",
+        "sitevault demo incident",
     )
-    + "\n\n\bExit codes: 0 the KPIs hold and everything sent is accounted for, 1 not so."
+    + "\n\n\bExit codes: 0 the KPIs hold and everything sent is accounted for, 1 not so.",
 )
 @click.option("--once", is_flag=True, help="End after the report, instead of staying up.")
 @click.option(
@@ -33,13 +36,18 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(min=0), help="Default: a new one. The same on the same day repeats.")
 @json_option
 @yes_option
-@click.pass_obj
-def demo(session: Session, once: bool, events: int, seed: int | None) -> int:
+@click.pass_context
+def demo(context: click.Context, once: bool, events: int, seed: int | None) -> int | None:
     """Five tenants, a day of realistic traffic over real HTTP, then the guide's KPI table from their data.
 
     Tenants are made once and reused. Each run's events are new, unless --seed repeats an earlier run of the
     same day: then they are duplicates, and are reported as such. The data stays for `sitevault up`.
     """
+    if context.invoked_subcommand is not None:
+        return None
+    session = context.find_object(Session)
+    if session is None:
+        raise RuntimeError("the command line made no session")
     from sitevault.demo.run import demonstrate
     from sitevault.supervisor import services
 
@@ -57,6 +65,9 @@ def demo(session: Session, once: bool, events: int, seed: int | None) -> int:
         if not once:
             _stay(session, tree, url)
     return shown.exit_code
+
+
+demo.add_command(incident)
 
 
 def report(shown: Demonstration, *, once: bool, url: str) -> Iterator[str]:

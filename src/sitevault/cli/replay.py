@@ -42,6 +42,7 @@ def _step(name: str, metavar: str, about: str) -> Callable[[Any], Any]:
         "sitevault replay --resume 12",
         "sitevault replay --rebuild vault --tenant the-one-spa",
         "sitevault replay --enrich bot --dry-run",
+        "sitevault replay --database postgresql://owner@db.example/tracking --dry-run",
         "sitevault replay list",
     )
     + "\n\n\bExit codes: 0 done, 1 events ended in ERROR, or stopped (it can be resumed), 2 nothing selected.",
@@ -79,6 +80,10 @@ def _step(name: str, metavar: str, about: str) -> Callable[[Any], Any]:
     help="Derive this anew of events in the vault, with the data of now; what differs goes beside them.",
 )
 @click.option("--resume", type=int, metavar="REPLAY", help="Go on with a replay that stopped.")
+@click.option(
+    "--database", "url", metavar="URL", help="A foreign database of the guide's shape: its stuck events."
+)
+@click.option("--through", metavar="FUNCTION", help="With --database: its function that carries an event.")
 @yes_option
 @json_option
 @click.pass_context
@@ -93,6 +98,12 @@ def replay(context: click.Context, /, **options: Any) -> int | None:
     session = context.find_object(Session)
     if session is None:
         raise RuntimeError("the command line made no session")
+    if options["url"] is not None:
+        from sitevault.cli.replay_foreign import replay_foreign
+
+        return replay_foreign(session, context)
+    if options["through"] is not None:
+        raise UsageError("--through names a function of a foreign database.", fix="Add --database URL.")
     if options["resume"] is not None:
         return _resume(session, options)
     if options["enrichment"] is not None:

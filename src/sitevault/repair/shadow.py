@@ -14,16 +14,9 @@ import psycopg
 from psycopg import sql
 
 from sitevault.repair.ground import SQL, Ground
+from sitevault.replay.foreign import EntryPoint, call, entry_points
 
 MOST_EVENTS = 200
-
-
-class EntryPoint(NamedTuple):
-    """A function that is called with an event's number."""
-
-    name: str
-    identity: str
-    kind: str
 
 
 class Output(NamedTuple):
@@ -48,8 +41,10 @@ def compare(ground: Ground, statements: str) -> list[str]:
 
 
 def _outputs(ground: Ground, events: Sequence[int]) -> Outputs:
-    entries = [EntryPoint(*row) for row in ground.all(SQL.entry_points)]
-    return {entry.identity: {number: _try(ground, entry, number) for number in events} for entry in entries}
+    return {
+        entry.identity: {number: _try(ground, entry, number) for number in events}
+        for entry in entry_points(ground.conn)
+    }
 
 
 def _try(ground: Ground, entry: EntryPoint, number: int) -> Output:
@@ -60,9 +55,7 @@ def _try(ground: Ground, entry: EntryPoint, number: int) -> Output:
             conn.execute(SQL.bound_a_try)
             conn.execute(SQL.pretend_unstaged, key)
             conn.execute(SQL.pretend_pending, key)
-            call = "CALL {}({})" if entry.kind == "p" else "SELECT * FROM {}({})"
-            # the name is as the server quoted it
-            conn.execute(sql.SQL(call).format(sql.SQL(entry.name), sql.Literal(number)))
+            call(conn, entry, number)
             status, staged = ground.one(SQL.status_now, key), ground.one(SQL.staged_now, key)
             output = Output(status[0] if status else None, staged[0] if staged else None, None)
     except psycopg.Error as error:

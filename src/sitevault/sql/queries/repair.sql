@@ -199,19 +199,6 @@ LIMIT %(most)s;
 -- Whether a table of this name is there.
 SELECT to_regclass(%(relation)s) IS NOT NULL;
 
--- name: entry_points
--- Functions that take an event's number and carry it from the raw table to the staging table.
-SELECT
-    format('%I.%I', n.nspname, p.proname) AS name,
-    format('%I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)) AS identity,
-    p.prokind
-FROM pg_catalog.pg_proc AS p
-INNER JOIN pg_catalog.pg_namespace AS n ON p.pronamespace = n.oid
-WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND p.prokind IN ('f', 'p')
-    AND p.pronargs - p.pronargdefaults = 1 AND p.proargtypes[0] IN ('bigint'::regtype, 'integer'::regtype)
-    AND p.prosrc ~* 'site_tracking_events_r' AND p.prosrc ~* 'site_tracking_events_s'
-ORDER BY 1;
-
 -- name: events_to_compare
 -- Stuck events first, then the newest that went through.
 SELECT r.raw_event_id
