@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 import tempfile
+import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,12 +29,20 @@ FAULTS = {
     "F7": "functions.orphan_overload",
     "F8": "functions.unconditional_claim",
 }
+PROVENANCE = "tenancy.provenance"
+TRUE_CAUSES = ("21000", "23502")
+"""What the handlers hid behind P0001, in the one door to staging and in the other."""
 MISPLACED = (4, 5)
-UNPROVED = (1, 3)
 OLD_QUALITY = 0.80
 """The score of the incident's own fix, which looked for the session where it is not."""
 
-_LONGEST = 150
+_WIDTH = 118
+_MORAL = """
+5 of 5 is all there is, and proves a rate of at least 0.549: INCONCLUSIVE is the honest word (59 clean events
+prove 95 %). The score is above the incident's own 0.80 because the session is read where it is, within
+event_data. Whose events 1 and 3 are, nothing proves: they came without a key, and the old door gave them to the
+oldest tenant; a person decides, with `sitevault repair plan --assign 1=TENANT --reason ...`. The new door takes
+no event without a key."""
 
 
 @click.command(
@@ -124,14 +134,18 @@ class Story:
         self._typed(*(word.replace(f"{self.shell.directory}/", "") for word in words))
         return self.shell(*words)
 
-    def _show(self, lines: Iterator[str] | list[str]) -> None:
+    def _show(self, lines: Iterable[str]) -> None:
+        """Output as it came, long lines wrapped, our scratch names by the names the story uses."""
         for line in lines:
-            self.tell(line if len(line) <= _LONGEST else line[: _LONGEST - 3] + "...")
+            plain = line.replace(f"{self.shell.directory}/", "").replace(f"'{self.shell.url}'", "$URL")
+            indent = " " * (len(plain) - len(plain.lstrip()) + 4)
+            self.tell("\n".join(textwrap.wrap(plain, _WIDTH, subsequent_indent=indent)) or "")
 
     def _wait(self) -> None:
         self.tell(
-            'The guide\'s Testing environment, as it was: 12 tenants, two of them called "Test Company", five events\n'
-            "that wait since June, and functions that three hot-fixes in a row were to mend. $URL is a scratch database."
+            'The guide\'s Testing environment, as it was: 12 tenants, two of them called "Test Company", five\n'
+            "events that wait since June, and functions that three hot-fixes in a row were to mend. $URL is a\n"
+            "scratch database."
         )
         events = self._events()
         self._show(_events_table(events))
@@ -139,11 +153,14 @@ class Story:
 
     def _find(self) -> None:
         self._chapter("What is wrong")
-        _, text = self._run("doctor")
-        self._show(_shortened(text))
+        _, said = self._run("doctor")
+        self._show(_shortened(said))
         verdicts = self._doctor("before")
         missed = [short for short, check in FAULTS.items() if verdicts.get(check) != "problem"]
         self._promise(not missed, f"the doctor finds {', '.join(missed)}")
+        causes = [state for state in TRUE_CAUSES if state not in said]
+        self._promise(not causes, f"the probe finds the true cause {', '.join(causes)} behind P0001")
+        self._promise(verdicts.get(PROVENANCE) == "problem", "the doctor finds the misplaced events")
 
     def _plan(self) -> None:
         from sitevault.demo.incident import FIXES, text
@@ -155,7 +172,7 @@ class Story:
             (self.shell.directory / f"{name}.sql").write_text(text(f"fixed/{name}"), "utf-8")
             files += ["--function", str(self.shell.directory / f"{name}.sql")]
         file = self.shell.directory / "repair.json"
-        code, said = self._run("repair", "plan", "tenancy.provenance", *files, "--out", str(file))
+        code, said = self._run("repair", "plan", PROVENANCE, *files, "--out", str(file))
         self._show(_plan_lines(said))
         if not file.exists():
             self.broken.append(f"a plan can be made: {said.strip()}")
@@ -210,10 +227,9 @@ class Story:
         _, text = self._run("doctor")
         self._show(_shortened(text))
         after = self._doctor("after")
-        left = [name for name, verdict in after.items() if verdict != "ok" and not name.startswith("tenancy.")]
+        left = [name for name, verdict in after.items() if verdict != "ok" and name != PROVENANCE]
         self._promise(not left, f"nothing is left to mend: {', '.join(left)}")
-        problems = [name for name, verdict in after.items() if verdict == "problem"]
-        self._promise(not problems, f"no problem is left: {', '.join(problems)}")
+        self._promise(after.get(PROVENANCE) == "unknown", "what nothing proves is not shown as ok")
 
     def _judge(self) -> None:
         from sitevault.cli.status import kpi_table
@@ -235,12 +251,7 @@ class Story:
         values = {kpi.name: kpi.value or 0.0 for kpi in kpis}
         self._promise(values["Data Quality Score"] > OLD_QUALITY, "the score is above the incident's 0.80")
         self._promise(values["Processing Success Rate"] == 1.0, "the success rate is 5 of 5")
-        self.tell(
-            "\n5 of 5 is all there is, and proves a rate of at least 0.549: INCONCLUSIVE is the honest word (59 clean\n"
-            "events prove 95 %). The score is above the incident's own 0.80 because the session is read where it is,\n"
-            f"within event_data. Whose events {' and '.join(map(str, UNPROVED))} are, nothing proves: they came without"
-            " a key, and the old door gave\nthem to the oldest tenant. The new door takes no event without a key."
-        )
+        self.tell(_MORAL)
         for line in self.broken:
             self.tell(f"DOES NOT HOLD: {line}")
 
@@ -284,9 +295,10 @@ def _shortened(text: str) -> Iterator[str]:
 
 
 def _plan_lines(text: str) -> Iterator[str]:
-    """The plan without its statements: what and why, and what corrected functions gain and lose."""
+    """The plan without its statements, and without the comparisons in which nothing differs."""
     for line in text.splitlines():
-        if not line.startswith("   - "):
+        compared = re.search(r": before (.+); after (.+)$", line)
+        if not line.startswith("   - ") and not (compared and compared[1] == compared[2]):
             yield line
 
 

@@ -65,7 +65,7 @@ def _try(ground: Ground, entry: EntryPoint, number: int) -> Output:
 
 def _lines(identity: str, old: Outputs, new: Outputs) -> Iterator[str]:
     if identity not in new:
-        yield f"{identity}: is gone afterwards"
+        yield f"{identity}: carries no events itself afterwards"
         return
     before, after = old.get(identity, {}), new[identity]
     yield f"{identity}, {len(after)} events: before {_ends(before)}; after {_ends(after)}"

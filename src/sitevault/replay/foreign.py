@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, LiteralString, NamedTuple
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -157,11 +157,7 @@ def call(conn: Connection, through: EntryPoint, number: int) -> None:
     """Let the function carry the event."""
     statement = "CALL {}({})" if through.kind == "p" else "SELECT * FROM {}({})"
     # the name is as the server quoted it
-    conn.execute(sql.SQL(statement).format(sql.SQL(_literal(through.name)), sql.Literal(number)))
-
-
-def _literal(quoted: str) -> LiteralString:
-    return quoted  # type: ignore[return-value]
+    conn.execute(sql.SQL(statement).format(sql.SQL(through.name), sql.Literal(number)))
 
 
 def _carry(conn: Connection, through: EntryPoint, number: int) -> tuple[str, str]:

@@ -34,7 +34,7 @@ class Placed(NamedTuple):
 
 @contextmanager
 def scratch(server: EmbeddedServer) -> Iterator[str]:
-    """The incident in a database of its own, as its owner's connection string; dropped afterwards, come what may."""
+    """The incident in a database of its own, as its owner's connection string; dropped afterwards."""
     name, password = f"sitevault_incident_{secrets.token_hex(4)}", secrets.token_urlsafe(18)
     names = {"role": sql.Identifier(name), "database": sql.Identifier(name), "password": sql.Literal(password)}
 
