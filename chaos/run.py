@@ -66,10 +66,13 @@ def run(
         keeper = Keeper(home, server, clock)
         stack.callback(keeper.stop)
         keeper.start()
-        tell(f"Seed {seed}: {len(schedule)} faults, {kills} of them kill -9, in {minutes:g} minutes, {disk.kind}.")
+        faults = sum(not strike.spare for strike in schedule)
+        tell(
+            f"Seed {seed}: {faults} faults, {kills} or more of them kill -9, in {minutes:g} minutes, {disk.kind}."
+        )
         load = stack.enter_context(Load(keeper, holders, seed, rate))
         site = Site(database, holders, keeper, load.relays, load.call, clock, disk, load.refusals)
-        happened = list(_strike_all(site, schedule, minutes * 60 * 1.5, load, tell))
+        happened = list(_strike_all(site, schedule, kills, minutes * 60 * 1.5, load, tell))
         outcome = _settle(site, load, tell)
         keeper.stop()
         tell("Counting every event ...")
@@ -158,13 +161,16 @@ class Load:
         return asyncio.run_coroutine_threadsafe(what, self._loop).result()
 
 
-def _strike_all(site: Site, schedule: list[Strike], longest: float, load: Load, tell: Tell) -> Iterator[Happened]:
+def _strike_all(
+    site: Site, schedule: list[Strike], wanted: int, longest: float, load: Load, tell: Tell
+) -> Iterator[Happened]:
     began = time.monotonic()
     kills = 0
+    planned = sum(not strike.spare for strike in schedule)
     for number, strike in enumerate(schedule, 1):
         passed = time.monotonic() - began
-        if passed > longest:
-            tell(f"Time is up: {len(schedule) - number + 1} faults were not made.")
+        if passed > longest or (strike.spare and kills >= wanted):
+            tell("Time is up." if passed > longest else "All faults are made.")
             return
         time.sleep(max(0.0, strike.at - passed))
         at = time.monotonic() - began
@@ -179,7 +185,7 @@ def _strike_all(site: Site, schedule: list[Strike], longest: float, load: Load, 
             said, done = f"PostgreSQL went away: {type(error).__name__}", False
         kills += fault.kills and done
         tell(
-            f"{at:6.0f} s  {number:>4}/{len(schedule)}  {kills:>3} kills"
+            f"{at:6.0f} s  {number:>4}/{planned}  {kills:>3} kills"
             f"  {load.journal.acknowledged:>8} answered  {fault.name}: {said}"
         )
         yield Happened(round(at, 1), fault.name, fault.kills and done, done, said)
