@@ -20,7 +20,7 @@ from bench.machine import describe
 from chaos import traffic
 from chaos.disk import Disk, small_disk
 from chaos.faults import ALL
-from chaos.faults.fault import MissedError, SkippedError
+from chaos.faults.fault import SQL, MissedError, SkippedError
 from chaos.journal import Journal
 from chaos.keeper import Keeper
 from chaos.relay import Relay
@@ -39,8 +39,9 @@ from sitevault.tenancy.keys import digest
 
 DISK_MEGABYTES = 12_288
 ANSWER_ALL_SECONDS = 60.0
-DRAIN_SECONDS = 150.0
-"""A batch that was postponed often waits up to a minute for its next turn."""
+DRAIN_SECONDS = 600.0
+STUCK_SECONDS = 150.0
+"""Without a batch less. One that was postponed often waits up to a minute for its next turn."""
 _QUIET_SECONDS = 1.0
 
 Tell = Callable[[str], None]
@@ -208,13 +209,16 @@ def _settle(site: Site, load: Load, tell: Tell) -> Outcome:
 
 
 def _drain(database: Database, tell: Tell) -> bool:
-    """Whether nothing was waiting before the time was up."""
-    deadline = time.monotonic() + DRAIN_SECONDS
+    """Whether nothing waits in the end; given up when it does not become less, or takes too long."""
+    began = progressed = time.monotonic()
+    fewest = None
     with connect(database.admin_conninfo, autocommit=True) as admin:
-        while time.monotonic() < deadline:
-            row = admin.execute("SELECT count(*) FROM raw.batch WHERE state = 'PENDING'").fetchone()
-            if row == (0,):
+        while time.monotonic() < min(began + DRAIN_SECONDS, progressed + STUCK_SECONDS):
+            (waiting,) = admin.execute(SQL.count_waiting).fetchone() or (0,)
+            if not waiting:
                 return True
+            if fewest is None or waiting < fewest:
+                fewest, progressed = waiting, time.monotonic()
             time.sleep(0.25)
-    tell(f"Batches are still waiting after {DRAIN_SECONDS:.0f} s.")
+    tell(f"{fewest} batches are still waiting after {time.monotonic() - began:.0f} s.")
     return False
