@@ -18,7 +18,7 @@ from sitevault.timestamps import EPOCH
 
 POISON_TYPE = "chaos_poison"
 """What this database is told to refuse in the vault."""
-SHARES = {"skewed": 0.03, "wild": 0.01, "nameless": 0.01, "invalid": 0.015, "poison": 0.002, "refused": 0.005}
+SHARES = {"skewed": 0.03, "wild": 0.01, "nameless": 0.01, "invalid": 0.015, "poison": 0.001, "refused": 0.005}
 LATEST, EARLIEST = timedelta(hours=10), timedelta(days=-12)
 """Within what the collector believes (a day ahead, 30 days back) while its clock is turned: faults/clocks.py."""
 _WILD = (timedelta(days=5), timedelta(days=-200))
