@@ -152,6 +152,13 @@ def _soak(soak: Soak | None) -> Iterator[str]:
             f"| {trend.name} | {trend.first:,.4g} | {trend.median:,.4g} | {trend.last:,.4g} | {shown} |"
             f" {trend.limit:,.4g} | {trend.verdict} |"
         )
+    dead = soak.samples["raw.batch dead %"]
+    yield ""
+    yield (
+        "Rows that die by design count only above the fifth at which autovacuum comes: in the second half up to"
+        f" {max(dead[len(dead) // 2 :]):.0f} % of `raw.batch` were dead before it did. The load average before was"
+        f" {soak.machine.load:.1f} on {soak.machine.cores} cores: others were at work."
+    )
     for note in soak.notes:
         yield ""
         yield note

@@ -35,6 +35,31 @@ class Trend(msgspec.Struct, frozen=True):
     verdict: str
 
 
+LIMITS = {
+    "collector RSS MB": Limit(0.05, 5),
+    "worker RSS MB": Limit(0.05, 10),
+    "backends private MB": Limit(0.05, 10),
+    "collector file handles": Limit(0.0, 2),
+    "worker file handles": Limit(0.0, 2),
+    "backends file handles": Limit(0.1, 10),
+    "connections": Limit(0.0, 2),
+    "raw.batch dead % above 20": Limit(0.0, 5),
+    "mart dead % above 20": Limit(0.0, 5),
+    "ops.ledger_d MB": Limit(0.0, 1),
+    "raw.dead_letter MB": Limit(0.0, 1),
+    "raw.batch_pending_ix MB": Limit(0.0, 1),
+    "mart.event_day_f MB": Limit(0.0, 1),
+    "catalog MB": Limit(0.02, 1),
+    "oldest pending s": Limit(0.25, 0.5),
+    "pending batches": Limit(0.25, 20),
+    "KB per event": Limit(0.1, 0.1),
+}
+"""What each may gain in an hour, as a share of its median or so much, whichever is more. A backend keeps a handle
+on every file it reads, and a table is a file per GB. Rows die by design, and autovacuum comes when a fifth of a
+table is dead: only what lies above that is left behind. (All of it rises and falls like a saw; a slope over a few
+teeth says nothing.)"""
+
+
 class Soak(msgspec.Struct, frozen=True):
     """One soak."""
 
@@ -49,13 +74,12 @@ class Soak(msgspec.Struct, frozen=True):
     acknowledged: int
     samples: dict[str, list[float]]
     """`seconds`, and every figure beside it."""
-    trends: list[Trend]
     notes: list[str]
 
     @property
-    def flat(self) -> bool:
-        """Whether no figure grows."""
-        return all(trend.verdict == "flat" for trend in self.trends)
+    def trends(self) -> list[Trend]:
+        """Every figure with its verdict, judged from the samples."""
+        return [judge(name, self.samples["seconds"], self.samples[name], limit) for name, limit in LIMITS.items()]
 
 
 def judge(name: str, times: list[float], values: list[float], limit: Limit) -> Trend:
