@@ -264,7 +264,6 @@ def _as_bytes(stored: str | bytes) -> bytes:
 @contextmanager
 def _loading_alone(house: House) -> Iterator[_LoadAlone]:
     with house.database.connect(Role.WORKER, autocommit=True, application_name="bench-load") as conn:
-        conn.execute(SQL.ensure_partitions_ahead)
         rules = {tenant_hk: TenantRules(*row) for tenant_hk, row in load_tenant_rules(conn).items()}
         # As the worker has it: JSON goes through as the bytes it is.
         set_json_loads(_as_bytes, conn)
