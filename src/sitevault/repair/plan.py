@@ -11,7 +11,7 @@ from sitevault.doctor.run import choose, examine
 from sitevault.errors import UsageError
 from sitevault.repair import run
 from sitevault.repair.ground import Ground
-from sitevault.repair.makers import functions
+from sitevault.repair.makers import functions, rewrite
 from sitevault.repair.makers.case import Case, Maker, NotMended
 from sitevault.repair.makers.registry import MAKERS
 from sitevault.repair.model import Action, Plan, RepairError, RepairRefusedError, Statement
@@ -21,6 +21,10 @@ Notify = Callable[[str], None]
 
 ASSIGNED = "tenancy.provenance"
 """The check whose maker also carries out what a person decided."""
+
+
+REWRITES = {"functions.field_contract"}
+"""Checks whose findings a rewritten function mends."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,10 @@ def propose(opened: Opened, asked: Asked, notify: Notify = lambda _: None) -> Pl
         now = seen.server.now
         checks = choose(asked.checks) if asked.checks or not (asked.files or asked.assign) else ()
         findings = list(examine(seen, checks, notify).findings) if checks else []
+        # Nothing rewrites a function unasked: only where this check was named.
+        rewritten = (
+            list(rewrite.propose(seen)) if REWRITES & {check.id for check in checks if asked.checks} else []
+        )
     wanted = {finding.check for finding in findings} | ({ASSIGNED} if asked.assign else set())
     done: set[Maker] = set()
     for check in sorted(wanted):
@@ -90,10 +98,15 @@ def propose(opened: Opened, asked: Asked, notify: Notify = lambda _: None) -> Pl
             made += [
                 NotMended(one.subject, f"{one.message} ({check}): no repair is made for it.") for one in of_check
             ]
-        elif maker not in done:
+        elif maker not in done and not (check in REWRITES and rewritten):
             done.add(maker)
             case = Case(ground, opened.reader, check, of_check, now, assign=asked.assign, reason=asked.reason)
             made += maker(case)
+    for one in rewritten:
+        if isinstance(one, NotMended):
+            made.append(one)
+        else:
+            made += functions.make(ground, one.name, one.text, "functions.field_contract")
     for name, text in asked.files:
         made += functions.make(ground, name, text)
     notify("Trying every repair and its way back")

@@ -177,3 +177,32 @@ def test_a_constraint_that_was_never_checked_is_checked_or_named(opened: Opened)
     assert any("broken" in line for line in plan.not_mended)
     run.undo(opened.ground, done.repair_id, "tester")
     assert list(before.changes(capture(opened.ground.conn))) == []
+
+
+def test_a_mapping_is_rewritten_to_the_keys_that_payloads_carry(opened: Opened) -> None:
+    plan = propose(opened, Asked(checks=("functions.field_contract",)))
+    run.apply(opened.ground, plan, "tester")
+    source = opened.ground.one(
+        "SELECT prosrc FROM pg_proc WHERE oid = 'staging.process_site_event(bigint)'::regprocedure"
+    )
+    assert source is not None
+    assert "v_event_data->>'event_type'" in source[0]
+    assert "v_event_data->'event_data'->>'session_id'" in source[0]
+    again = propose(opened, Asked(checks=("functions.field_contract",)))
+    assert (again.actions, again.not_mended) == ((), ())
+
+
+def test_no_function_is_rewritten_unasked(opened: Opened) -> None:
+    plan = propose(opened, Asked())
+    assert not [one for action in plan.actions for one in plan.objects if one.kind == "function"]
+    assert any("functions.field_contract" in line for line in plan.not_mended)
+
+
+def test_an_accessor_that_is_not_plain_is_left_to_a_person(opened: Opened) -> None:
+    opened.ground.conn.execute(
+        "CREATE OR REPLACE FUNCTION staging.catch_up_site_event(p_raw_event_id bigint) RETURNS void"
+        " LANGUAGE plpgsql AS $f$ DECLARE v jsonb; x text; BEGIN SELECT raw_payload INTO v FROM raw.site_tracking_events_r"
+        " WHERE raw_event_id = p_raw_event_id; x := jsonb_extract_path_text(v, 'evt_type'); END $f$"
+    )
+    plan = propose(opened, Asked(checks=("functions.field_contract",)))
+    assert any("catch_up_site_event" in line and "evt_type" in line for line in plan.not_mended)

@@ -32,8 +32,8 @@ def _by_hand(subject: str, why: str) -> Maker:
 
 _FIELDS = _by_hand(
     "the mapping of these functions",
-    "Nothing rewrites a function unasked. Write the corrected one into a file: `sitevault repair plan --function "
-    "FILE` compares it with the old one on real events before anything changes.",
+    "Nothing rewrites a function unasked. `sitevault repair plan functions.field_contract` proposes it; your own "
+    "comes by --function FILE. Either is compared with the old one on real events before anything changes.",
 )
 _CARRIED = _by_hand(
     "staging rows under another tenant than their event",

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from sitevault.doctor.checks.functions.spots import Spot, outcome, run_time
-from sitevault.doctor.code.library import Code, library
+from sitevault.doctor.code.library import Code, Library, library
 from sitevault.doctor.code.payloads import Accessor, read_keys
 from sitevault.doctor.model import Check, Evidence, Finding, Outcome, Verdict
 from sitevault.doctor.payloads import Payloads
@@ -27,19 +27,30 @@ class Nearest(NamedTuple):
     how: str
 
 
+class Misread(NamedTuple):
+    """A key that a function reads in a line and that no payload carries; `nearest` is what was probably meant."""
+
+    code: Code
+    accessor: Accessor
+    nearest: Nearest | None
+
+
+def misread(snapshot: Snapshot) -> list[Misread]:
+    """Every such key, in the order of functions and lines; none where there is no payload to compare with."""
+    if not snapshot.payloads.events:
+        return []
+    known = library(snapshot)
+    reads = _reads(snapshot, known)
+    return [one for code in known for one in _misread(code, reads.get(code.function.oid, []), snapshot.payloads)]
+
+
 def look(snapshot: Snapshot) -> Outcome:
     """Keys that functions read, against those that payloads carry."""
     known = library(snapshot)
     payloads = snapshot.payloads
-    top_level = frozenset(path.split(".")[0] for path in payloads.paths)
-    column = "raw_payload" if snapshot.shape is Shape.HOUSE else snapshot.event_table.payload
-    reads = read_keys(known, column, top_level)
-    spots = [
-        spot
-        for code in known
-        for spot in _spots(code, reads.get(code.function.oid, []), payloads)
-        if payloads.events
-    ]
+    reads = _reads(snapshot, known)
+    total = payloads.events
+    spots = [_spot(one.code, one.accessor, payloads, total, one.nearest) for one in misread(snapshot)]
     result = outcome(CHECK.id, known, spots, run_time(known, lambda code: code.function.oid in reads))
     reading = sum(map(bool, reads.values()))
     if reading and not payloads.events:
@@ -49,11 +60,17 @@ def look(snapshot: Snapshot) -> Outcome:
     return result
 
 
-def _spots(code: Code, accessors: list[Accessor], payloads: Payloads) -> Iterator[Spot]:
+def _reads(snapshot: Snapshot, known: Library) -> Mapping[int, list[Accessor]]:
+    top_level = frozenset(path.split(".")[0] for path in snapshot.payloads.paths)
+    column = "raw_payload" if snapshot.shape is Shape.HOUSE else snapshot.event_table.payload
+    return read_keys(known, column, top_level)
+
+
+def _misread(code: Code, accessors: list[Accessor], payloads: Payloads) -> Iterator[Misread]:
     seen: set[tuple[tuple[str, ...], int]] = set()
     for one in accessors:
         path = ".".join(one.path)
-        present, total = payloads.present(path)
+        present, _ = payloads.present(path)
         if present or (one.path, one.line) in seen:
             continue
         seen.add((one.path, one.line))
@@ -61,7 +78,7 @@ def _spots(code: Code, accessors: list[Accessor], payloads: Payloads) -> Iterato
             continue
         nearest = _nearest(one.path, payloads)
         if nearest or not one.has_default:
-            yield _spot(code, one, payloads, total, nearest)
+            yield Misread(code, one, nearest)
 
 
 def _spot(code: Code, one: Accessor, payloads: Payloads, total: int, nearest: Nearest | None) -> Spot:
