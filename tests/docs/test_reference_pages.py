@@ -198,7 +198,7 @@ def test_the_rights_on_the_page_are_those_the_server_grants(database: Database, 
                 "SELECT c.oid::regclass::text, p FROM pg_class AS c"
                 " JOIN pg_namespace AS n ON n.oid = c.relnamespace CROSS JOIN unnest(%s::text[]) AS p"
                 " WHERE n.nspname IN ('auth', 'raw', 'staging', 'business', 'mart', 'audit', 'ops')"
-                " AND c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relispartition"
+                " AND c.relkind IN ('r', 'p', 'v', 'm', 'S') AND NOT c.relispartition"
                 " AND has_table_privilege(%s, c.oid, p)",
                 [list(PRIVILEGES), role.value],
             ).fetchall()

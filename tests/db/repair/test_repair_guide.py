@@ -201,7 +201,8 @@ def test_no_function_is_rewritten_unasked(opened: Opened) -> None:
 def test_an_accessor_that_is_not_plain_is_left_to_a_person(opened: Opened) -> None:
     opened.ground.conn.execute(
         "CREATE OR REPLACE FUNCTION staging.catch_up_site_event(p_raw_event_id bigint) RETURNS void"
-        " LANGUAGE plpgsql AS $f$ DECLARE v jsonb; x text; BEGIN SELECT raw_payload INTO v FROM raw.site_tracking_events_r"
+        " LANGUAGE plpgsql AS $f$ DECLARE v jsonb; x text; BEGIN"
+        " SELECT raw_payload INTO v FROM raw.site_tracking_events_r"
         " WHERE raw_event_id = p_raw_event_id; x := jsonb_extract_path_text(v, 'evt_type'); END $f$"
     )
     plan = propose(opened, Asked(checks=("functions.field_contract",)))
