@@ -50,8 +50,12 @@ class Duration(click.ParamType[timedelta]):
 @click.option(
     "--sample", type=click.IntRange(100, 1_000_000), default=5_000, show_default=True, help="Most payloads read."
 )
-@click.option("--clone", "ground", flag_value="clone", help="Try functions on a copy of the schema only.")
-@click.option("--on-target", "ground", flag_value="target", help="Try functions here, each rolled back.")
+@click.option(
+    "--clone", "ground", flag_value="clone", help="plpgsql_check on a scratch copy of the schema (default)."
+)
+@click.option(
+    "--on-target", "ground", flag_value="target", help="plpgsql_check in the database itself, rolled back."
+)
 @click.option("--explain", metavar="ID", help="Say what a check looks at and why; needs no database.")
 @click.option("--list", "listing", is_flag=True, help="List the checks; needs no database.")
 @click.option("--verbose", "-v", is_flag=True, help="Show all evidence, and how long each check took.")

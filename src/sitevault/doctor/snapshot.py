@@ -158,6 +158,11 @@ class Snapshot:
         """The read-only transaction, for a reading of a check's own: `snapshot.read("name", lambda: ...)`."""
         return self._conn
 
+    @property
+    def conninfo(self) -> str:
+        """How it is connected; holds the password."""
+        return self._conninfo
+
     def connect(self) -> psycopg.Connection[Any]:
         """Another connection as the same user, for what is tried and rolled back."""
         return connect(self._conninfo)

@@ -37,14 +37,16 @@ class Blind:
     says: str
 
 
-def outcome(check: str, library: Library, spots: Iterable[Spot], blind: Iterable[Blind]) -> Outcome:
+def outcome(
+    check: str, library: Library, spots: Iterable[Spot], blind: Iterable[Blind], notes: Iterable[str] = ()
+) -> Outcome:
     """What the check found, and one finding of all that it could not see."""
     found = list(spots)
     findings = [_finding(check, spot, found) for spot in found]
     hidden = [*_unread(library), *blind]
     if hidden:
         findings.append(_unknown(check, hidden))
-    return Outcome("functions", len(library), tuple(findings), nothing_is_fine=True)
+    return Outcome("functions", len(library), tuple(findings), nothing_is_fine=True, notes=tuple(notes))
 
 
 def run_time(library: Library, concerns: Callable[[Code], bool] = lambda code: True) -> list[Blind]:
