@@ -67,8 +67,9 @@ def doctor(
 ) -> int:
     """Find what is wrong, in a Sitevault database or in one of the guide's shape, and prove it.
 
-    Reads only, in one transaction; values of payloads are never shown. Exit 0 where all is well, 1 with
-    findings, 3 where something that matters could not be determined.
+    Reads only, in one transaction; values of payloads are never shown. Where the server has plpgsql_check,
+    functions are read in a scratch database of the schema alone, which is dropped. Exit 0 where all is well,
+    1 with findings, 3 where something that matters could not be determined.
     """
     from sitevault.doctor.run import choose, examine, named
     from sitevault.doctor.sarif import as_sarif
