@@ -52,11 +52,13 @@ def _no_worker(site: Site, chance: Random) -> str:
         site.keeper.rest(worker)
         worker.ask_to_stop()
     seconds = chance.uniform(4.0, 10.0)
-    time.sleep(seconds)
-    with site.admin() as admin:
-        (waiting,) = admin.execute(SQL.count_waiting).fetchone() or (0,)
-    for worker in site.keeper.workers:
-        site.keeper.wake(worker)
+    try:
+        time.sleep(seconds)
+        with site.admin() as admin:
+            (waiting,) = admin.execute(SQL.count_waiting).fetchone() or (0,)
+    finally:
+        for worker in site.keeper.workers:
+            site.keeper.wake(worker)
     return f"{seconds:.0f} s, {waiting} batches waited"
 
 
