@@ -189,7 +189,9 @@ class Sender:
         self.longest_silence = max(self.longest_silence, now - self.last_answer)
         self.last_answer = now
         content = msgspec.json.decode(reply.body)
-        results: list[dict[str, Any]] = content.get("results") or [content]
+        # A request that is refused as a whole says so once.
+        whole = [content] * (len(post.events) if "code" in content else 1)
+        results: list[dict[str, Any]] = content.get("results") or whole
         if len(results) != len(post.events):
             self._journal.contradictions.append("a batch was answered with another number of results")
             return True

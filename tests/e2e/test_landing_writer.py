@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from sitevault import clock
@@ -120,3 +122,29 @@ def test_one_submission_larger_than_the_queue_still_fits_an_empty_one(database: 
             return writer.events + writer.bytes
 
     assert asyncio.run(submit()) == 0
+
+
+async def until_somebody_waits(admin: psycopg.AsyncConnection[Any]) -> None:
+    async with asyncio.timeout(10):
+        while not (await (await admin.execute("SELECT FROM pg_locks WHERE NOT granted")).fetchall()):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)  # nothing tells us of a lock
+
+
+def test_a_flush_under_which_a_partition_is_made_is_written_again(database: Database) -> None:
+    far = clock.now() + timedelta(days=400)
+
+    async def run() -> None:
+        async with (
+            writing(database) as writer,
+            await psycopg.AsyncConnection.connect(database.admin_conninfo, autocommit=True) as admin,
+            await psycopg.AsyncConnection.connect(database.admin_conninfo) as maker,
+        ):
+            await maker.execute("SELECT ops.ensure_partition('raw.landed_event', %s::date)", (far.date(),))
+            landing = writer.submit([row(b"{}", received_timestamp=wire_time(far))])
+            await until_somebody_waits(admin)
+            await maker.commit()
+            await asyncio.wait_for(landing, 10)
+            found = await admin.execute("SELECT tableoid::regclass::text FROM raw.landed_event")
+            assert await found.fetchall() == [(f"raw.landed_event_p{far:%Y%m%d}",)]
+
+    asyncio.run(run())

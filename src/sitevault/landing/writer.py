@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 import psycopg
 
 from sitevault.db import queries
+from sitevault.db.partitions import lost_its_partition
 from sitevault.reasons import Reason
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,8 @@ GRACE_SECONDS = 0.5
 FIRST_RETRY_SECONDS = 0.05
 LONGEST_RETRY_SECONDS = 1.0
 CONNECT_SECONDS = 5.0
+PARTITION_MOVES = 3
+"""How often a flush is written again because a partition was made under it."""
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -301,16 +304,22 @@ class LandingWriter:
 
     # -- the flush -----------------------------------------------------------------------------------------
 
-    async def _store_or_bisect(self, connection: Connection, submissions: Sequence[_Submission]) -> None:
+    async def _store_or_bisect(
+        self, connection: Connection, submissions: Sequence[_Submission], again: int = PARTITION_MOVES
+    ) -> None:
         """Store them; where PostgreSQL refuses the data, halve until only the culprit's submission is refused."""
         try:
             await self._store(connection, submissions)
         except (psycopg.DataError, psycopg.IntegrityError) as error:
+            moved = lost_its_partition(error)
+            if moved and again:
+                await self._store_or_bisect(connection, submissions, again - 1)
+                return
             if len(submissions) == 1:
                 log.error(
                     "landing.refused", extra={"sqlstate": error.sqlstate, "events": len(submissions[0].rows)}
                 )
-                submissions[0].refuse(Reason.REFUSED_BY_STORAGE)
+                submissions[0].refuse(Reason.STORAGE_UNAVAILABLE if moved else Reason.REFUSED_BY_STORAGE)
                 return
             middle = len(submissions) // 2
             await self._store_or_bisect(connection, submissions[:middle])

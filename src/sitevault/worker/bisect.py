@@ -7,6 +7,8 @@ from typing import Generic, NamedTuple, TypeVar
 
 import psycopg
 
+from sitevault.db.partitions import lost_its_partition
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -24,9 +26,11 @@ def is_the_events_fault(error: psycopg.Error) -> bool:
     """Whether an error can come from what an event holds, so that leaving one out would help.
 
     Data exceptions (22), constraint violations (23) and exceeded limits (54) can. A missing column (42), a full
-    disk (53), a cancelled statement (57) or a lost connection cannot: those wait, and are retried whole.
-    See PostgreSQL's appendix A for the classes.
+    disk (53), a cancelled statement (57) or a lost connection cannot: those wait, and are retried whole; so does
+    a row whose partition was made while it was on its way. See PostgreSQL's appendix A for the classes.
     """
+    if lost_its_partition(error):
+        return False
     return error.sqlstate is not None and error.sqlstate[:2] in ("22", "23", "54", "P0")
 
 
