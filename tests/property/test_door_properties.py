@@ -102,6 +102,9 @@ def postgresql(template: Database) -> Iterator[psycopg.Connection[Any]]:
 @given(payload=payloads)
 @example(payload=rb'{"hidden": {"\u0000": 1}, "hidden": 1}')
 @example(payload=rb'{"escaped": "\\u0000"}')
+@example(payload=b'{"nothing": 0e99999999}')
+@example(payload=b'{"nothing": -0.0E+2147483648, "id": "a0e1234"}')
+@example(payload=b'{"nothing": 0e' + b"9" * 400 + b"}")
 def test_whatever_the_door_accepts_casts_to_json_and_jsonb(postgresql: psycopg.Connection[Any], payload: bytes):
     reason = door.check(payload, CONFIG)
     if reason is not None:

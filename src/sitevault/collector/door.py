@@ -24,6 +24,8 @@ _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _NUMBER = re.compile(rb"-?[0-9][-+0-9.eE]*")
 # Text first and the digit before it afterwards: 1.3 us for an event with "e-" in its ids, not 10.
 _TINY = re.compile(rb"e-[0-9]{3}(?<=[0-9]e-[0-9]{3})")
+# Nothing times a power of ten that PostgreSQL's numeric cannot hold; what is not nothing, no double holds either.
+_HUGE = re.compile(rb"0[eE]\+?[0-9]{4}")
 _TINY_UPPER = re.compile(rb"E-[0-9]{3}(?<=[0-9]E-[0-9]{3})")
 # In valid JSON a backslash stands only in strings, so an odd run of them before u0000 is that character, even
 # where a later value of the same key hides it from the decoded event.
@@ -146,6 +148,8 @@ def needs_a_look_at_numbers(payload: bytes) -> bool:
         return True
     if b"E-" in payload and _TINY_UPPER.search(payload):
         return True
+    if (b"0e" in payload or b"0E" in payload) and _HUGE.search(payload):
+        return True
     # What else does not fit has more digits in a row than a double: so many that one of these bytes is among them.
     # It is a second look at one event in ten, and the first costs 0.3 us; counting the digits of an event took 5.
     signs = payload[DIGITS_OF_A_DOUBLE :: DIGITS_OF_A_DOUBLE + 1]
@@ -162,4 +166,4 @@ def _number_fits(number: bytes) -> bool:
     if len(number) > LONGEST_NUMBER or abs(float(number)) == float("inf"):
         return False
     _, exponential, exponent = number.lower().partition(b"e")
-    return not exponential or int(exponent) >= SMALLEST_EXPONENT
+    return not exponential or SMALLEST_EXPONENT <= int(exponent) <= DIGITS_OF_A_DOUBLE
