@@ -85,7 +85,9 @@ class Keeper:
                 with suppress(ValueError, KeyError, TypeError):
                     told = json.loads(line)
                     why = told.get("sqlstate") or told.get("error_type") or told.get("error") or told.get("reason")
-                    counts[f"{child.service}: {told['event']}" + (f" ({why})" if why else "")] += 1
+                    # The driver's own lines are sentences that name an address; its logger is enough.
+                    event = told["logger"] if " " in told["event"] else told["event"]
+                    counts[f"{child.service}: {event}" + (f" ({why})" if why else "")] += 1
         return counts
 
     def stop(self) -> None:

@@ -50,6 +50,7 @@ def _head(run: Run) -> Iterator[str]:
     yield f"| date | {run.started:%Y-%m-%d} |"
     yield f"| command | `{run.command}` |"
     yield f"| seed | {run.seed} |"
+    yield f"| load | {run.rate:g} events/s while somebody answers |"
     yield f"| filesystem of the home | {run.disk} |"
     yield f"| kill -9 | {run.kills} of {run.kills_wanted} asked for |"
     faults = sum(run.by_kind.values())
