@@ -269,7 +269,6 @@ def _loading_alone(house: House) -> Iterator[_LoadAlone]:
         set_json_loads(_as_bytes, conn)
         set_json_dumps(lambda ready_made: ready_made, conn)
         conn.execute(vault.SQL.plan_for_any_size)
-        conn.execute(vault.SQL.make_loaded_table)
         yield _LoadAlone(house, conn, rules)
 
 

@@ -107,7 +107,6 @@ def bench(database: Database) -> Iterator[Bench]:
         database.connect(Role.JUDGE, autocommit=True) as judge,
     ):
         set_json_dumps(lambda ready_made: ready_made, worker)
-        worker.execute(vault.SQL.make_loaded_table)
 
         def load(*events: StagedEvent) -> pipeline.Load:
             """Load staged events as one load, after making the manifests of the batches they name."""

@@ -82,7 +82,6 @@ class Lane:
             set_json_loads(_as_bytes, conn)
             set_json_dumps(lambda ready_made: ready_made, conn)
             conn.execute(vault.SQL.plan_for_any_size)
-            conn.execute(vault.SQL.make_loaded_table)
             self._conn = conn
         return self._conn
 
