@@ -245,11 +245,12 @@ LEFT JOIN LATERAL (
 WHERE known.hash_diff IS DISTINCT FROM a.hash_diff;
 
 -- name: plan_for_any_size
--- For connections that load. No statistics know a load_id that was just made, so every step is planned for one
--- row, and a nested loop over ten thousand takes minutes (300 events/s, against 10,000). Compiling such
--- statements costs more than it gives.
+-- For connections that load: keys are looked up by index, whatever the statistics say. A plan is kept for as long as
+-- a lane lives; one made while a hub has twenty rows would read it from end to end when it has a million.
 SELECT
-    set_config('enable_nestloop', 'off', false),
+    set_config('enable_seqscan', 'off', false),
+    set_config('enable_hashjoin', 'off', false),
+    set_config('enable_mergejoin', 'off', false),
     set_config('jit', 'off', false),
     set_config('work_mem', '32MB', false);
 
