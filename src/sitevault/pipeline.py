@@ -3,7 +3,7 @@
     collector    HTTP -> landing      one flush = one COPY + one manifest row, answered after the commit
     landing      raw.landed_event     the payload as received, insert-only;  raw.batch is the workers' queue
     staging      pure Python          map, validate, score, enrich   -> staging.site_tracking_events_s
-    vault        set-based SQL        hubs, links, satellites, the event      -> business.*
+    vault        COPY, set-based SQL  the event, hubs, links, satellites      -> business.*
     marts        set-based SQL        sessions, pages, events by day          -> mart.*
     ledger       the account          landed = pending + vaulted + duplicate + invalid + error
 

@@ -35,6 +35,7 @@ def settle_events(conn: psycopg.Connection, arrivals: Arrivals, load_id: int, lo
     the COPY is rolled back, and the next question finds it.
     """
     known: dict[Key, int] = {}
+    asked = False
     for _ in range(_TRIES):
         before, known = known, find_known(conn, arrivals)
         arrivals.settle(known)
@@ -42,8 +43,9 @@ def settle_events(conn: psycopg.Connection, arrivals: Arrivals, load_id: int, lo
             with conn.transaction():
                 copy_events(conn, arrivals.new, load_id, load_date)
         except psycopg.errors.UniqueViolation:
-            if known.keys() == before.keys() and known:
+            if asked and known.keys() == before.keys():
                 raise
+            asked = True
         else:
             return
     raise psycopg.errors.SerializationFailure("other workers vault the same events again and again")

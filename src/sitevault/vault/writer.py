@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from struct import Struct
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
@@ -22,15 +23,16 @@ from sitevault.db.wire import (
 from sitevault.vault.arrivals import Arrival, Repeat
 
 
-def _into(table: str, *columns: str) -> sql.Composed:
-    return sql.SQL("COPY business.{} ({}) FROM STDIN (FORMAT BINARY)").format(
-        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
+def _into(table: LiteralString, *columns: str) -> sql.Composed:
+    return sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
+        sql.SQL(table), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
 
 
 # Columns of one size first: one call frames them all.
 _COPY_EVENTS = _into(
-    "site_event_nl", "tenant_hk", "event_id", "event_day", "raw_event_id", "session_hk", "visitor_hk", "page_hk",
+    "business.site_event_nl",
+    "tenant_hk", "event_id", "event_day", "raw_event_id", "session_hk", "visitor_hk", "page_hk",
     "user_hk", "campaign_hk", "occurred_at", "received_timestamp", "is_bot", "payload_digest", "load_date",
     "load_id", "quality_score", "properties", "event_type", "referrer_host", "source", "channel", "device_class",
     "browser", "os", "country", "validation_status", "record_source",
@@ -39,14 +41,15 @@ _event = Struct("!hi32si16siiiqi32si32si32si32si32siqiqi?iqiqiq").pack
 _EVENT_FIELDS = 27
 
 _COPY_PII = _into(
-    "site_event_pii_ns", "tenant_hk", "event_id", "event_day", "load_date", "load_id", "client_ip", "user_agent",
+    "business.site_event_pii_ns",
+    "tenant_hk", "event_id", "event_day", "load_date", "load_id", "client_ip", "user_agent",
     "page_query", "record_source",
 )  # fmt: skip
 _pii = Struct("!hi32si16siiiqiq").pack
 _PII_FIELDS = 9
 
 _COPY_DUPLICATES = _into(
-    "site_event_duplicate", "tenant_hk", "event_id", "raw_event_id", "is_conflict", "load_date", "load_id"
+    "business.site_event_duplicate", "tenant_hk", "event_id", "raw_event_id", "is_conflict", "load_date", "load_id"
 )
 _duplicate = Struct("!hi32si16siqi?iqiq").pack
 _DUPLICATE_FIELDS = 6

@@ -2,7 +2,7 @@
 -- that inserted in any order met 32 deadlocks and took 3.5 times as long. Every statement is idempotent.
 -- A hub or link row that is there is found by its key first, because most are. ON CONFLICT is for what another
 -- worker commits in between.
--- A satellite's key holds the instant of its load, so nothing can conflict there.
+-- A satellite's key holds the instant of its load: only a load carried in parts could conflict, and it looks.
 
 -- name: begin_load
 -- A fresh load_id and its load_date: one instant for every row of the load.
@@ -160,13 +160,17 @@ FROM ROWS FROM (
     unnest(%(user_hks)s::bytea []), unnest(%(occurred_ats)s::timestamptz [])
 ) AS a (tenant_hk, record_source, visitor_hk, user_hk, occurred_at)
 LEFT JOIN LATERAL (
-    SELECT s.user_hk, s.effective_from
+    SELECT s.user_hk, s.effective_from, s.load_date
     FROM business.site_visitor_user_es AS s
     WHERE s.tenant_hk = a.tenant_hk AND s.visitor_hk = a.visitor_hk
     ORDER BY s.load_date DESC
     LIMIT 1
 ) AS known ON true
-WHERE known.user_hk IS NULL OR (known.user_hk <> a.user_hk AND known.effective_from < a.occurred_at);
+WHERE known.user_hk IS NULL
+    OR (
+        known.user_hk <> a.user_hk AND known.effective_from < a.occurred_at
+        AND known.load_date IS DISTINCT FROM %(load_date)s
+    );
 
 -- name: insert_visitor_details
 -- What each visitor uses by its latest event of the load: a row only where the hash_diff changed.
@@ -187,13 +191,13 @@ FROM ROWS FROM (
     screen, hash_diff
 )
 LEFT JOIN LATERAL (
-    SELECT s.hash_diff
+    SELECT s.hash_diff, s.load_date
     FROM business.site_visitor_details_s AS s
     WHERE s.tenant_hk = a.tenant_hk AND s.visitor_hk = a.visitor_hk
     ORDER BY s.load_date DESC
     LIMIT 1
 ) AS known ON true
-WHERE known.hash_diff IS DISTINCT FROM a.hash_diff;
+WHERE known.hash_diff IS DISTINCT FROM a.hash_diff AND known.load_date IS DISTINCT FROM %(load_date)s;
 
 -- name: insert_session_details
 -- How each session began, once per session: only sessions that have no details yet.
@@ -236,13 +240,13 @@ FROM ROWS FROM (
     tenant_hk, record_source, page_hk, page_title, hash_diff
 )
 LEFT JOIN LATERAL (
-    SELECT s.hash_diff
+    SELECT s.hash_diff, s.load_date
     FROM business.site_page_details_s AS s
     WHERE s.tenant_hk = a.tenant_hk AND s.page_hk = a.page_hk
     ORDER BY s.load_date DESC
     LIMIT 1
 ) AS known ON true
-WHERE known.hash_diff IS DISTINCT FROM a.hash_diff;
+WHERE known.hash_diff IS DISTINCT FROM a.hash_diff AND known.load_date IS DISTINCT FROM %(load_date)s;
 
 -- name: plan_for_any_size
 -- For connections that load: keys are looked up by index, whatever the statistics say. A plan is kept for as long as
