@@ -7,7 +7,7 @@ from tests.plans.scans import FLUSH, LOAD, Grown
 
 from sitevault import pipeline
 
-STEPS = [name for name, _ in pipeline.SET_BASED_STEPS] + ["ledger"]
+STEPS = [name for name, text in pipeline.SET_BASED_STEPS if not text.startswith("LOCK")] + ["ledger"]
 PASSES = 4
 """Each staged row may be read once, found once in pg_temp.loaded, and looked up once or twice."""
 

@@ -1652,6 +1652,31 @@ ALTER VIEW business.site_visitor_user_v OWNER TO sitevault_owner;
 COMMENT ON VIEW business.site_visitor_user_v IS 'Which user a visitor counts as, each row with the end of its validity.';
 
 --
+-- Name: device_day_f; Type: TABLE; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE TABLE mart.device_day_f (
+    tenant_hk bytea NOT NULL,
+    day date NOT NULL,
+    device_class text,
+    browser text,
+    sessions bigint NOT NULL,
+    visitors bigint NOT NULL,
+    page_views bigint NOT NULL,
+    bounces bigint NOT NULL
+);
+
+ALTER TABLE ONLY mart.device_day_f FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE mart.device_day_f OWNER TO sitevault_owner;
+
+--
+-- Name: TABLE device_day_f; Type: COMMENT; Schema: mart; Owner: sitevault_owner
+--
+
+COMMENT ON TABLE mart.device_day_f IS 'Sessions, visitors and bounces of rolled-up days by device and browser; read mart.device_day_v, which has every day.';
+
+--
 -- Name: event_day_f; Type: TABLE; Schema: mart; Owner: sitevault_owner
 --
 
@@ -1677,28 +1702,44 @@ ALTER TABLE mart.event_day_f OWNER TO sitevault_owner;
 COMMENT ON TABLE mart.event_day_f IS 'Events of a type on a day (UTC), with the sum of their quality scores.';
 
 --
--- Name: page_day_f; Type: TABLE; Schema: mart; Owner: sitevault_owner
+-- Name: rolled_day; Type: TABLE; Schema: mart; Owner: sitevault_owner
 --
 
-CREATE TABLE mart.page_day_f (
+CREATE TABLE mart.rolled_day (
     tenant_hk bytea NOT NULL,
     day date NOT NULL,
-    page_hk bytea NOT NULL,
-    events bigint NOT NULL,
-    page_views bigint NOT NULL,
-    bot_page_views bigint NOT NULL
-)
-WITH (fillfactor='70');
+    rolled_at timestamp with time zone NOT NULL
+);
 
-ALTER TABLE ONLY mart.page_day_f FORCE ROW LEVEL SECURITY;
+ALTER TABLE ONLY mart.rolled_day FORCE ROW LEVEL SECURITY;
 
-ALTER TABLE mart.page_day_f OWNER TO sitevault_owner;
+ALTER TABLE mart.rolled_day OWNER TO sitevault_owner;
 
 --
--- Name: TABLE page_day_f; Type: COMMENT; Schema: mart; Owner: sitevault_owner
+-- Name: TABLE rolled_day; Type: COMMENT; Schema: mart; Owner: sitevault_owner
 --
 
-COMMENT ON TABLE mart.page_day_f IS 'Events and views of a page on a day (UTC).';
+COMMENT ON TABLE mart.rolled_day IS 'A tenant''s days (UTC) that are rolled up: for these, and no others, visitor_day_f, source_day_f and device_day_f are exact.';
+
+--
+-- Name: open_day_v; Type: VIEW; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE VIEW mart.open_day_v WITH (security_invoker='true', security_barrier='true') AS
+ SELECT DISTINCT tenant_hk,
+    day
+   FROM mart.event_day_f e
+  WHERE (NOT (EXISTS ( SELECT
+           FROM mart.rolled_day r
+          WHERE ((r.tenant_hk = e.tenant_hk) AND (r.day = e.day)))));
+
+ALTER VIEW mart.open_day_v OWNER TO sitevault_owner;
+
+--
+-- Name: VIEW open_day_v; Type: COMMENT; Schema: mart; Owner: sitevault_owner
+--
+
+COMMENT ON VIEW mart.open_day_v IS 'Days (UTC) with events that are not rolled up: today, and what a late event touched since.';
 
 --
 -- Name: session_f; Type: TABLE; Schema: mart; Owner: sitevault_owner
@@ -1740,21 +1781,135 @@ ALTER TABLE mart.session_f OWNER TO sitevault_owner;
 COMMENT ON TABLE mart.session_f IS 'One row per session: how it began is its earliest event''s, how it ended its latest''s.';
 
 --
+-- Name: device_day_v; Type: VIEW; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE VIEW mart.device_day_v WITH (security_invoker='true', security_barrier='true') AS
+ SELECT f.tenant_hk,
+    f.day,
+    f.device_class,
+    f.browser,
+    f.sessions,
+    f.visitors,
+    f.page_views,
+    f.bounces
+   FROM mart.device_day_f f
+  WHERE (EXISTS ( SELECT
+           FROM mart.rolled_day r
+          WHERE ((r.tenant_hk = f.tenant_hk) AND (r.day = f.day))))
+UNION ALL
+ SELECT o.tenant_hk,
+    o.day,
+    live.device_class,
+    live.browser,
+    live.sessions,
+    live.visitors,
+    live.page_views,
+    live.bounces
+   FROM (mart.open_day_v o
+     CROSS JOIN LATERAL ( SELECT s.device_class,
+            s.browser,
+            count(*) AS sessions,
+            count(DISTINCT s.visitor_hk) AS visitors,
+            sum(s.page_views) AS page_views,
+            count(*) FILTER (WHERE (s.page_views <= 1)) AS bounces
+           FROM mart.session_f s
+          WHERE ((s.tenant_hk = o.tenant_hk) AND (s.session_day = o.day) AND (NOT s.is_bot))
+          GROUP BY s.device_class, s.browser) live);
+
+ALTER VIEW mart.device_day_v OWNER TO sitevault_owner;
+
+--
+-- Name: VIEW device_day_v; Type: COMMENT; Schema: mart; Owner: sitevault_owner
+--
+
+COMMENT ON VIEW mart.device_day_v IS 'Sessions, visitors and bounces by day (UTC), device and browser; people only.';
+
+--
+-- Name: page_day_f; Type: TABLE; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE TABLE mart.page_day_f (
+    tenant_hk bytea NOT NULL,
+    day date NOT NULL,
+    page_hk bytea NOT NULL,
+    events bigint NOT NULL,
+    page_views bigint NOT NULL,
+    bot_page_views bigint NOT NULL
+)
+WITH (fillfactor='70');
+
+ALTER TABLE ONLY mart.page_day_f FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE mart.page_day_f OWNER TO sitevault_owner;
+
+--
+-- Name: TABLE page_day_f; Type: COMMENT; Schema: mart; Owner: sitevault_owner
+--
+
+COMMENT ON TABLE mart.page_day_f IS 'Events and views of a page on a day (UTC).';
+
+--
+-- Name: source_day_f; Type: TABLE; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE TABLE mart.source_day_f (
+    tenant_hk bytea NOT NULL,
+    day date NOT NULL,
+    channel text,
+    source text,
+    sessions bigint NOT NULL,
+    visitors bigint NOT NULL,
+    page_views bigint NOT NULL,
+    bounces bigint NOT NULL
+);
+
+ALTER TABLE ONLY mart.source_day_f FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE mart.source_day_f OWNER TO sitevault_owner;
+
+--
+-- Name: TABLE source_day_f; Type: COMMENT; Schema: mart; Owner: sitevault_owner
+--
+
+COMMENT ON TABLE mart.source_day_f IS 'Sessions, visitors and bounces of rolled-up days by source; read mart.source_day_v, which has every day.';
+
+--
 -- Name: source_day_v; Type: VIEW; Schema: mart; Owner: sitevault_owner
 --
 
 CREATE VIEW mart.source_day_v WITH (security_invoker='true', security_barrier='true') AS
- SELECT tenant_hk,
-    session_day AS day,
-    channel,
-    source,
-    count(*) AS sessions,
-    count(DISTINCT visitor_hk) AS visitors,
-    sum(page_views) AS page_views,
-    count(*) FILTER (WHERE (page_views <= 1)) AS bounces
-   FROM mart.session_f
-  WHERE (NOT is_bot)
-  GROUP BY tenant_hk, session_day, channel, source;
+ SELECT f.tenant_hk,
+    f.day,
+    f.channel,
+    f.source,
+    f.sessions,
+    f.visitors,
+    f.page_views,
+    f.bounces
+   FROM mart.source_day_f f
+  WHERE (EXISTS ( SELECT
+           FROM mart.rolled_day r
+          WHERE ((r.tenant_hk = f.tenant_hk) AND (r.day = f.day))))
+UNION ALL
+ SELECT o.tenant_hk,
+    o.day,
+    live.channel,
+    live.source,
+    live.sessions,
+    live.visitors,
+    live.page_views,
+    live.bounces
+   FROM (mart.open_day_v o
+     CROSS JOIN LATERAL ( SELECT s.channel,
+            s.source,
+            count(*) AS sessions,
+            count(DISTINCT s.visitor_hk) AS visitors,
+            sum(s.page_views) AS page_views,
+            count(*) FILTER (WHERE (s.page_views <= 1)) AS bounces
+           FROM mart.session_f s
+          WHERE ((s.tenant_hk = o.tenant_hk) AND (s.session_day = o.day) AND (NOT s.is_bot))
+          GROUP BY s.channel, s.source) live);
 
 ALTER VIEW mart.source_day_v OWNER TO sitevault_owner;
 
@@ -1765,19 +1920,58 @@ ALTER VIEW mart.source_day_v OWNER TO sitevault_owner;
 COMMENT ON VIEW mart.source_day_v IS 'Sessions, visitors and bounces by day (UTC), channel and source; people only.';
 
 --
+-- Name: visitor_day_f; Type: TABLE; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE TABLE mart.visitor_day_f (
+    tenant_hk bytea NOT NULL,
+    day date NOT NULL,
+    sessions bigint NOT NULL,
+    visitors bigint NOT NULL,
+    page_views bigint NOT NULL,
+    seconds_per_session numeric NOT NULL
+);
+
+ALTER TABLE ONLY mart.visitor_day_f FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE mart.visitor_day_f OWNER TO sitevault_owner;
+
+--
+-- Name: TABLE visitor_day_f; Type: COMMENT; Schema: mart; Owner: sitevault_owner
+--
+
+COMMENT ON TABLE mart.visitor_day_f IS 'Sessions and visitors of rolled-up days; read mart.visitor_day_v, which has every day.';
+
+--
 -- Name: visitor_day_v; Type: VIEW; Schema: mart; Owner: sitevault_owner
 --
 
 CREATE VIEW mart.visitor_day_v WITH (security_invoker='true', security_barrier='true') AS
- SELECT tenant_hk,
-    session_day AS day,
-    count(*) AS sessions,
-    count(DISTINCT visitor_hk) AS visitors,
-    sum(page_views) AS page_views,
-    avg(EXTRACT(epoch FROM (last_at - first_at))) AS seconds_per_session
-   FROM mart.session_f
-  WHERE (NOT is_bot)
-  GROUP BY tenant_hk, session_day;
+ SELECT f.tenant_hk,
+    f.day,
+    f.sessions,
+    f.visitors,
+    f.page_views,
+    f.seconds_per_session
+   FROM mart.visitor_day_f f
+  WHERE (EXISTS ( SELECT
+           FROM mart.rolled_day r
+          WHERE ((r.tenant_hk = f.tenant_hk) AND (r.day = f.day))))
+UNION ALL
+ SELECT o.tenant_hk,
+    o.day,
+    live.sessions,
+    live.visitors,
+    live.page_views,
+    live.seconds_per_session
+   FROM (mart.open_day_v o
+     CROSS JOIN LATERAL ( SELECT count(*) AS sessions,
+            count(DISTINCT s.visitor_hk) AS visitors,
+            sum(s.page_views) AS page_views,
+            avg(EXTRACT(epoch FROM (s.last_at - s.first_at))) AS seconds_per_session
+           FROM mart.session_f s
+          WHERE ((s.tenant_hk = o.tenant_hk) AND (s.session_day = o.day) AND (NOT s.is_bot))
+         HAVING (count(*) > 0)) live);
 
 ALTER VIEW mart.visitor_day_v OWNER TO sitevault_owner;
 
@@ -2621,6 +2815,13 @@ ALTER TABLE ONLY business.site_visitor_user_l
     ADD CONSTRAINT site_visitor_user_l_pk PRIMARY KEY (tenant_hk, visitor_hk, user_hk);
 
 --
+-- Name: device_day_f device_day_f_uq; Type: CONSTRAINT; Schema: mart; Owner: sitevault_owner
+--
+
+ALTER TABLE ONLY mart.device_day_f
+    ADD CONSTRAINT device_day_f_uq UNIQUE NULLS NOT DISTINCT (tenant_hk, day, device_class, browser);
+
+--
 -- Name: event_day_f event_day_f_pk; Type: CONSTRAINT; Schema: mart; Owner: sitevault_owner
 --
 
@@ -2635,11 +2836,32 @@ ALTER TABLE ONLY mart.page_day_f
     ADD CONSTRAINT page_day_f_pk PRIMARY KEY (tenant_hk, day, page_hk);
 
 --
+-- Name: rolled_day rolled_day_pk; Type: CONSTRAINT; Schema: mart; Owner: sitevault_owner
+--
+
+ALTER TABLE ONLY mart.rolled_day
+    ADD CONSTRAINT rolled_day_pk PRIMARY KEY (tenant_hk, day);
+
+--
 -- Name: session_f session_f_pk; Type: CONSTRAINT; Schema: mart; Owner: sitevault_owner
 --
 
 ALTER TABLE ONLY mart.session_f
     ADD CONSTRAINT session_f_pk PRIMARY KEY (tenant_hk, session_hk);
+
+--
+-- Name: source_day_f source_day_f_uq; Type: CONSTRAINT; Schema: mart; Owner: sitevault_owner
+--
+
+ALTER TABLE ONLY mart.source_day_f
+    ADD CONSTRAINT source_day_f_uq UNIQUE NULLS NOT DISTINCT (tenant_hk, day, channel, source);
+
+--
+-- Name: visitor_day_f visitor_day_f_pk; Type: CONSTRAINT; Schema: mart; Owner: sitevault_owner
+--
+
+ALTER TABLE ONLY mart.visitor_day_f
+    ADD CONSTRAINT visitor_day_f_pk PRIMARY KEY (tenant_hk, day);
 
 --
 -- Name: ledger_d ledger_d_pk; Type: CONSTRAINT; Schema: ops; Owner: sitevault_owner
@@ -3661,10 +3883,22 @@ CREATE POLICY tenant_boundary ON business.site_visitor_user_es AS RESTRICTIVE TO
 CREATE POLICY tenant_boundary ON business.site_visitor_user_l AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
+-- Name: device_day_f; Type: ROW SECURITY; Schema: mart; Owner: sitevault_owner
+--
+
+ALTER TABLE mart.device_day_f ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: event_day_f; Type: ROW SECURITY; Schema: mart; Owner: sitevault_owner
 --
 
 ALTER TABLE mart.event_day_f ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: device_day_f oversight; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY oversight ON mart.device_day_f FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
 
 --
 -- Name: event_day_f oversight; Type: POLICY; Schema: mart; Owner: sitevault_owner
@@ -3679,10 +3913,28 @@ CREATE POLICY oversight ON mart.event_day_f FOR SELECT TO sitevault_judge, sitev
 CREATE POLICY oversight ON mart.page_day_f FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
 
 --
+-- Name: rolled_day oversight; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY oversight ON mart.rolled_day FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+
+--
 -- Name: session_f oversight; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
 CREATE POLICY oversight ON mart.session_f FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+
+--
+-- Name: source_day_f oversight; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY oversight ON mart.source_day_f FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+
+--
+-- Name: visitor_day_f oversight; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY oversight ON mart.visitor_day_f FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
 
 --
 -- Name: page_day_f; Type: ROW SECURITY; Schema: mart; Owner: sitevault_owner
@@ -3691,10 +3943,28 @@ CREATE POLICY oversight ON mart.session_f FOR SELECT TO sitevault_judge, sitevau
 ALTER TABLE mart.page_day_f ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: rolled_day; Type: ROW SECURITY; Schema: mart; Owner: sitevault_owner
+--
+
+ALTER TABLE mart.rolled_day ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: session_f; Type: ROW SECURITY; Schema: mart; Owner: sitevault_owner
 --
 
 ALTER TABLE mart.session_f ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: source_day_f; Type: ROW SECURITY; Schema: mart; Owner: sitevault_owner
+--
+
+ALTER TABLE mart.source_day_f ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: device_day_f tenant_access; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_access ON mart.device_day_f TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: event_day_f tenant_access; Type: POLICY; Schema: mart; Owner: sitevault_owner
@@ -3709,10 +3979,34 @@ CREATE POLICY tenant_access ON mart.event_day_f TO sitevault_owner, sitevault_re
 CREATE POLICY tenant_access ON mart.page_day_f TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
+-- Name: rolled_day tenant_access; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_access ON mart.rolled_day TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+
+--
 -- Name: session_f tenant_access; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
 CREATE POLICY tenant_access ON mart.session_f TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+
+--
+-- Name: source_day_f tenant_access; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_access ON mart.source_day_f TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+
+--
+-- Name: visitor_day_f tenant_access; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_access ON mart.visitor_day_f TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+
+--
+-- Name: device_day_f tenant_active; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON mart.device_day_f AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
 
 --
 -- Name: event_day_f tenant_active; Type: POLICY; Schema: mart; Owner: sitevault_owner
@@ -3727,10 +4021,34 @@ CREATE POLICY tenant_active ON mart.event_day_f AS RESTRICTIVE TO sitevault_read
 CREATE POLICY tenant_active ON mart.page_day_f AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
 
 --
+-- Name: rolled_day tenant_active; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON mart.rolled_day AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
 -- Name: session_f tenant_active; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
 CREATE POLICY tenant_active ON mart.session_f AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: source_day_f tenant_active; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON mart.source_day_f AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: visitor_day_f tenant_active; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON mart.visitor_day_f AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: device_day_f tenant_boundary; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_boundary ON mart.device_day_f AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: event_day_f tenant_boundary; Type: POLICY; Schema: mart; Owner: sitevault_owner
@@ -3745,10 +4063,34 @@ CREATE POLICY tenant_boundary ON mart.event_day_f AS RESTRICTIVE TO sitevault_ow
 CREATE POLICY tenant_boundary ON mart.page_day_f AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
+-- Name: rolled_day tenant_boundary; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_boundary ON mart.rolled_day AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+
+--
 -- Name: session_f tenant_boundary; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
 CREATE POLICY tenant_boundary ON mart.session_f AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+
+--
+-- Name: source_day_f tenant_boundary; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_boundary ON mart.source_day_f AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+
+--
+-- Name: visitor_day_f tenant_boundary; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_boundary ON mart.visitor_day_f AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+
+--
+-- Name: visitor_day_f; Type: ROW SECURITY; Schema: mart; Owner: sitevault_owner
+--
+
+ALTER TABLE mart.visitor_day_f ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: ledger_d; Type: ROW SECURITY; Schema: ops; Owner: sitevault_owner
@@ -4667,6 +5009,15 @@ GRANT SELECT ON TABLE business.site_visitor_user_v TO sitevault_judge;
 GRANT SELECT ON TABLE business.site_visitor_user_v TO sitevault_auditor;
 
 --
+-- Name: TABLE device_day_f; Type: ACL; Schema: mart; Owner: sitevault_owner
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE mart.device_day_f TO sitevault_worker;
+GRANT SELECT ON TABLE mart.device_day_f TO sitevault_reader;
+GRANT SELECT ON TABLE mart.device_day_f TO sitevault_judge;
+GRANT SELECT ON TABLE mart.device_day_f TO sitevault_auditor;
+
+--
 -- Name: TABLE event_day_f; Type: ACL; Schema: mart; Owner: sitevault_owner
 --
 
@@ -4676,13 +5027,28 @@ GRANT SELECT ON TABLE mart.event_day_f TO sitevault_judge;
 GRANT SELECT ON TABLE mart.event_day_f TO sitevault_auditor;
 
 --
--- Name: TABLE page_day_f; Type: ACL; Schema: mart; Owner: sitevault_owner
+-- Name: TABLE rolled_day; Type: ACL; Schema: mart; Owner: sitevault_owner
 --
 
-GRANT SELECT,INSERT,UPDATE ON TABLE mart.page_day_f TO sitevault_worker;
-GRANT SELECT ON TABLE mart.page_day_f TO sitevault_reader;
-GRANT SELECT ON TABLE mart.page_day_f TO sitevault_judge;
-GRANT SELECT ON TABLE mart.page_day_f TO sitevault_auditor;
+GRANT SELECT,INSERT,DELETE ON TABLE mart.rolled_day TO sitevault_worker;
+GRANT SELECT ON TABLE mart.rolled_day TO sitevault_reader;
+GRANT SELECT ON TABLE mart.rolled_day TO sitevault_judge;
+GRANT SELECT ON TABLE mart.rolled_day TO sitevault_auditor;
+
+--
+-- Name: COLUMN rolled_day.rolled_at; Type: ACL; Schema: mart; Owner: sitevault_owner
+--
+
+GRANT UPDATE(rolled_at) ON TABLE mart.rolled_day TO sitevault_worker;
+
+--
+-- Name: TABLE open_day_v; Type: ACL; Schema: mart; Owner: sitevault_owner
+--
+
+GRANT SELECT ON TABLE mart.open_day_v TO sitevault_worker;
+GRANT SELECT ON TABLE mart.open_day_v TO sitevault_reader;
+GRANT SELECT ON TABLE mart.open_day_v TO sitevault_judge;
+GRANT SELECT ON TABLE mart.open_day_v TO sitevault_auditor;
 
 --
 -- Name: TABLE session_f; Type: ACL; Schema: mart; Owner: sitevault_owner
@@ -4694,6 +5060,33 @@ GRANT SELECT ON TABLE mart.session_f TO sitevault_judge;
 GRANT SELECT ON TABLE mart.session_f TO sitevault_auditor;
 
 --
+-- Name: TABLE device_day_v; Type: ACL; Schema: mart; Owner: sitevault_owner
+--
+
+GRANT SELECT ON TABLE mart.device_day_v TO sitevault_worker;
+GRANT SELECT ON TABLE mart.device_day_v TO sitevault_reader;
+GRANT SELECT ON TABLE mart.device_day_v TO sitevault_judge;
+GRANT SELECT ON TABLE mart.device_day_v TO sitevault_auditor;
+
+--
+-- Name: TABLE page_day_f; Type: ACL; Schema: mart; Owner: sitevault_owner
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE mart.page_day_f TO sitevault_worker;
+GRANT SELECT ON TABLE mart.page_day_f TO sitevault_reader;
+GRANT SELECT ON TABLE mart.page_day_f TO sitevault_judge;
+GRANT SELECT ON TABLE mart.page_day_f TO sitevault_auditor;
+
+--
+-- Name: TABLE source_day_f; Type: ACL; Schema: mart; Owner: sitevault_owner
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE mart.source_day_f TO sitevault_worker;
+GRANT SELECT ON TABLE mart.source_day_f TO sitevault_reader;
+GRANT SELECT ON TABLE mart.source_day_f TO sitevault_judge;
+GRANT SELECT ON TABLE mart.source_day_f TO sitevault_auditor;
+
+--
 -- Name: TABLE source_day_v; Type: ACL; Schema: mart; Owner: sitevault_owner
 --
 
@@ -4701,6 +5094,15 @@ GRANT SELECT ON TABLE mart.source_day_v TO sitevault_worker;
 GRANT SELECT ON TABLE mart.source_day_v TO sitevault_reader;
 GRANT SELECT ON TABLE mart.source_day_v TO sitevault_judge;
 GRANT SELECT ON TABLE mart.source_day_v TO sitevault_auditor;
+
+--
+-- Name: TABLE visitor_day_f; Type: ACL; Schema: mart; Owner: sitevault_owner
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE mart.visitor_day_f TO sitevault_worker;
+GRANT SELECT ON TABLE mart.visitor_day_f TO sitevault_reader;
+GRANT SELECT ON TABLE mart.visitor_day_f TO sitevault_judge;
+GRANT SELECT ON TABLE mart.visitor_day_f TO sitevault_auditor;
 
 --
 -- Name: TABLE visitor_day_v; Type: ACL; Schema: mart; Owner: sitevault_owner

@@ -1,31 +1,72 @@
 -- What is derived from the session mart, and the funnel.
+-- Days that are over are rolled up (decision 0025): of these the views read what was kept, and of the others the
+-- sessions. The others are found by the events' days, so that sessions of rolled-up days are never read.
 DROP VIEW IF EXISTS mart.source_day_v;
-CREATE VIEW mart.source_day_v WITH (security_invoker = true, security_barrier = true) AS
-SELECT
-    tenant_hk,
-    session_day AS day,
-    channel,
-    source,
-    count(*) AS sessions,
-    count(DISTINCT visitor_hk) AS visitors,
-    sum(page_views) AS page_views,
-    count(*) FILTER (WHERE page_views <= 1) AS bounces
-FROM mart.session_f
-WHERE NOT is_bot
-GROUP BY tenant_hk, session_day, channel, source;
-
 DROP VIEW IF EXISTS mart.visitor_day_v;
+DROP VIEW IF EXISTS mart.device_day_v;
+DROP VIEW IF EXISTS mart.open_day_v;
+CREATE VIEW mart.open_day_v WITH (security_invoker = true, security_barrier = true) AS
+SELECT DISTINCT e.tenant_hk, e.day
+FROM mart.event_day_f AS e
+WHERE NOT EXISTS (SELECT FROM mart.rolled_day AS r WHERE r.tenant_hk = e.tenant_hk AND r.day = e.day);
+
+CREATE VIEW mart.source_day_v WITH (security_invoker = true, security_barrier = true) AS
+SELECT f.tenant_hk, f.day, f.channel, f.source, f.sessions, f.visitors, f.page_views, f.bounces
+FROM mart.source_day_f AS f
+WHERE EXISTS (SELECT FROM mart.rolled_day AS r WHERE r.tenant_hk = f.tenant_hk AND r.day = f.day)
+UNION ALL
+SELECT o.tenant_hk, o.day, live.channel, live.source, live.sessions, live.visitors, live.page_views, live.bounces
+FROM mart.open_day_v AS o
+CROSS JOIN LATERAL (
+    SELECT
+        s.channel,
+        s.source,
+        count(*) AS sessions,
+        count(DISTINCT s.visitor_hk) AS visitors,
+        sum(s.page_views) AS page_views,
+        count(*) FILTER (WHERE s.page_views <= 1) AS bounces
+    FROM mart.session_f AS s
+    WHERE s.tenant_hk = o.tenant_hk AND s.session_day = o.day AND NOT s.is_bot
+    GROUP BY s.channel, s.source
+) AS live;
+
 CREATE VIEW mart.visitor_day_v WITH (security_invoker = true, security_barrier = true) AS
-SELECT
-    tenant_hk,
-    session_day AS day,
-    count(*) AS sessions,
-    count(DISTINCT visitor_hk) AS visitors,
-    sum(page_views) AS page_views,
-    avg(extract(EPOCH FROM last_at - first_at)) AS seconds_per_session
-FROM mart.session_f
-WHERE NOT is_bot
-GROUP BY tenant_hk, session_day;
+SELECT f.tenant_hk, f.day, f.sessions, f.visitors, f.page_views, f.seconds_per_session
+FROM mart.visitor_day_f AS f
+WHERE EXISTS (SELECT FROM mart.rolled_day AS r WHERE r.tenant_hk = f.tenant_hk AND r.day = f.day)
+UNION ALL
+SELECT o.tenant_hk, o.day, live.sessions, live.visitors, live.page_views, live.seconds_per_session
+FROM mart.open_day_v AS o
+CROSS JOIN LATERAL (
+    SELECT
+        count(*) AS sessions,
+        count(DISTINCT s.visitor_hk) AS visitors,
+        sum(s.page_views) AS page_views,
+        avg(extract(EPOCH FROM s.last_at - s.first_at)) AS seconds_per_session
+    FROM mart.session_f AS s
+    WHERE s.tenant_hk = o.tenant_hk AND s.session_day = o.day AND NOT s.is_bot
+    HAVING count(*) > 0
+) AS live;
+
+CREATE VIEW mart.device_day_v WITH (security_invoker = true, security_barrier = true) AS
+SELECT f.tenant_hk, f.day, f.device_class, f.browser, f.sessions, f.visitors, f.page_views, f.bounces
+FROM mart.device_day_f AS f
+WHERE EXISTS (SELECT FROM mart.rolled_day AS r WHERE r.tenant_hk = f.tenant_hk AND r.day = f.day)
+UNION ALL
+SELECT o.tenant_hk, o.day, live.device_class, live.browser, live.sessions, live.visitors, live.page_views, live.bounces
+FROM mart.open_day_v AS o
+CROSS JOIN LATERAL (
+    SELECT
+        s.device_class,
+        s.browser,
+        count(*) AS sessions,
+        count(DISTINCT s.visitor_hk) AS visitors,
+        sum(s.page_views) AS page_views,
+        count(*) FILTER (WHERE s.page_views <= 1) AS bounces
+    FROM mart.session_f AS s
+    WHERE s.tenant_hk = o.tenant_hk AND s.session_day = o.day AND NOT s.is_bot
+    GROUP BY s.device_class, s.browser
+) AS live;
 
 -- How many sessions of a tenant did these event types in this order, each after the one before. The events are
 -- read once: a look-up per session has no index to go by, and none would be worth its upkeep.
@@ -83,6 +124,10 @@ AS $$
     ORDER BY listed.place
 $$;
 
+COMMENT ON VIEW mart.open_day_v IS
+'Days (UTC) with events that are not rolled up: today, and what a late event touched since.';
+COMMENT ON VIEW mart.device_day_v IS
+'Sessions, visitors and bounces by day (UTC), device and browser; people only.';
 COMMENT ON VIEW mart.source_day_v IS
 'Sessions, visitors and bounces by day (UTC), channel and source; people only.';
 COMMENT ON VIEW mart.visitor_day_v IS

@@ -18,7 +18,7 @@ TO sitevault_collector;
 GRANT INSERT ON raw.landed_event, raw.batch TO sitevault_collector;
 GRANT USAGE ON SEQUENCE raw.batch_id_seq TO sitevault_collector;
 
--- worker: reads landing, writes staging, vault, marts and the ledger; never deletes
+-- worker: reads landing, writes staging, vault, marts and the ledger; deletes only what it rolled up itself
 GRANT USAGE ON SCHEMA auth, raw, staging, business, mart, ops TO sitevault_worker;
 GRANT SELECT ON ALL TABLES IN SCHEMA auth, raw, staging, business, mart TO sitevault_worker;
 GRANT SELECT ON ops.load, ops.ledger_d TO sitevault_worker;
@@ -34,6 +34,9 @@ business.site_visitor_user_es, business.site_session_details_s, business.site_vi
 business.site_page_details_s, business.site_event_nl, business.site_event_pii_ns, business.site_event_duplicate
 TO sitevault_worker;
 GRANT INSERT, UPDATE ON mart.session_f, mart.page_day_f, mart.event_day_f TO sitevault_worker;
+GRANT INSERT, DELETE ON mart.rolled_day, mart.visitor_day_f, mart.source_day_f, mart.device_day_f
+TO sitevault_worker;
+GRANT UPDATE (rolled_at) ON mart.rolled_day TO sitevault_worker;
 GRANT INSERT ON ops.load TO sitevault_worker;
 GRANT INSERT, UPDATE ON ops.ledger_d TO sitevault_worker;
 GRANT SELECT, INSERT, UPDATE ON ops.replay, ops.replay_event TO sitevault_worker;
@@ -67,7 +70,9 @@ business.site_event_details_s, business.site_session_details_v, business.site_vi
 business.site_page_details_v, business.site_visitor_user_v,
 business.site_event_v, business.site_event_enrichment_s
 TO sitevault_reader;
-GRANT SELECT ON mart.session_f, mart.page_day_f, mart.event_day_f, mart.source_day_v, mart.visitor_day_v
+GRANT SELECT ON
+mart.session_f, mart.page_day_f, mart.event_day_f, mart.source_day_v, mart.visitor_day_v, mart.device_day_v,
+mart.open_day_v, mart.rolled_day, mart.visitor_day_f, mart.source_day_f, mart.device_day_f
 TO sitevault_reader;
 GRANT SELECT ON ops.ledger_d, ops.removed_d TO sitevault_reader;
 

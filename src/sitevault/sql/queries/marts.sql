@@ -2,8 +2,13 @@
 -- and move a session's beginning or end. Same parameters as vault.sql. A key of 32 zero bytes is the ghost:
 -- the event named no session, or no page.
 
+-- name: hold_rolling_off
+-- From here to the end of the load no day is rolled up; before the sessions, so that all take these locks in one order.
+LOCK TABLE mart.rolled_day IN ROW EXCLUSIVE MODE;
+
 -- name: refresh_sessions
--- Sessions: sums add up; the beginning is the earliest event's, the end the latest's (ties by event_id).
+-- Sessions: sums add up; the beginning is the earliest event's, the end the latest's (ties by event_id). A day of which
+-- a session was changed is not rolled up any more; a session that this load began anew was on another day before.
 WITH sessions AS (
     SELECT DISTINCT ON (session_hk, tenant_hk)
         tenant_hk, session_hk, occurred_at, event_id, visitor_hk, user_hk, page_hk, campaign_hk, source, channel,
@@ -21,57 +26,88 @@ WITH sessions AS (
         ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
     )
     ORDER BY session_hk, tenant_hk, occurred_at, event_id
+),
+
+refreshed AS (
+    INSERT INTO mart.session_f AS f (
+        tenant_hk, session_hk, session_day, first_at, first_event_id, last_at, last_event_id, visitor_hk, user_hk,
+        entry_page_hk, exit_page_hk, campaign_hk, source, channel, device_class, browser, os, country, is_bot, events,
+        page_views
+    )
+    SELECT
+        tenant_hk, session_hk, (occurred_at AT TIME ZONE 'UTC')::date, occurred_at, event_id, last_at, last_event_id,
+        visitor_hk, user_hk, page_hk, exit_page_hk, campaign_hk, source, channel, device_class, browser, os, country,
+        is_bot, events, page_views
+    FROM sessions
+    ORDER BY session_hk, tenant_hk
+    ON CONFLICT (tenant_hk, session_hk) DO UPDATE SET
+        events = f.events + excluded.events,
+        page_views = f.page_views + excluded.page_views,
+        is_bot = f.is_bot OR excluded.is_bot,
+        (last_at, last_event_id, exit_page_hk) = (
+            SELECT latest.last_at, latest.last_event_id, latest.exit_page_hk
+            FROM (
+                VALUES (f.last_at, f.last_event_id, f.exit_page_hk),
+                (excluded.last_at, excluded.last_event_id, excluded.exit_page_hk)
+            ) AS latest (last_at, last_event_id, exit_page_hk)
+            ORDER BY latest.last_at DESC, latest.last_event_id DESC
+            LIMIT 1
+        ),
+        (
+            session_day, first_at, first_event_id, visitor_hk, user_hk, entry_page_hk, campaign_hk, source, channel,
+            device_class, browser, os, country
+        ) = (
+            SELECT
+                earliest.session_day, earliest.first_at, earliest.first_event_id, earliest.visitor_hk,
+                earliest.user_hk, earliest.entry_page_hk, earliest.campaign_hk, earliest.source, earliest.channel,
+                earliest.device_class, earliest.browser, earliest.os, earliest.country
+            FROM (
+                VALUES (
+                    f.session_day, f.first_at, f.first_event_id, f.visitor_hk, f.user_hk, f.entry_page_hk,
+                    f.campaign_hk, f.source, f.channel, f.device_class, f.browser, f.os, f.country
+                ),
+                (
+                    excluded.session_day, excluded.first_at, excluded.first_event_id, excluded.visitor_hk,
+                    excluded.user_hk, excluded.entry_page_hk, excluded.campaign_hk, excluded.source,
+                    excluded.channel, excluded.device_class, excluded.browser, excluded.os, excluded.country
+                )
+            ) AS earliest (
+                session_day, first_at, first_event_id, visitor_hk, user_hk, entry_page_hk, campaign_hk, source,
+                channel, device_class, browser, os, country
+            )
+            ORDER BY earliest.first_at, earliest.first_event_id
+            LIMIT 1
+        )
+    RETURNING f.tenant_hk, f.session_day, f.first_event_id, (f.last_at AT TIME ZONE 'UTC')::date AS last_day
+),
+
+touched AS (
+    SELECT DISTINCT
+        r.tenant_hk,
+        r.session_day AS first_day,
+        CASE
+            WHEN r.last_day > r.session_day
+                AND (r.tenant_hk, r.first_event_id) IN (SELECT s.tenant_hk, s.event_id FROM sessions AS s)
+                THEN r.last_day
+            ELSE r.session_day
+        END AS last_day
+    FROM refreshed AS r
+),
+
+locked AS (
+    SELECT d.tenant_hk, d.day
+    FROM mart.rolled_day AS d
+    WHERE EXISTS (
+        SELECT FROM touched AS t
+        WHERE t.tenant_hk = d.tenant_hk AND d.day BETWEEN t.first_day AND t.last_day
+    )
+    ORDER BY d.tenant_hk, d.day
+    FOR UPDATE
 )
 
-INSERT INTO mart.session_f AS f (
-    tenant_hk, session_hk, session_day, first_at, first_event_id, last_at, last_event_id, visitor_hk, user_hk,
-    entry_page_hk, exit_page_hk, campaign_hk, source, channel, device_class, browser, os, country, is_bot, events,
-    page_views
-)
-SELECT
-    tenant_hk, session_hk, (occurred_at AT TIME ZONE 'UTC')::date, occurred_at, event_id, last_at, last_event_id,
-    visitor_hk, user_hk, page_hk, exit_page_hk, campaign_hk, source, channel, device_class, browser, os, country,
-    is_bot, events, page_views
-FROM sessions
-ORDER BY session_hk, tenant_hk
-ON CONFLICT (tenant_hk, session_hk) DO UPDATE SET
-    events = f.events + excluded.events,
-    page_views = f.page_views + excluded.page_views,
-    is_bot = f.is_bot OR excluded.is_bot,
-    (last_at, last_event_id, exit_page_hk) = (
-        SELECT latest.last_at, latest.last_event_id, latest.exit_page_hk
-        FROM (
-            VALUES (f.last_at, f.last_event_id, f.exit_page_hk),
-            (excluded.last_at, excluded.last_event_id, excluded.exit_page_hk)
-        ) AS latest (last_at, last_event_id, exit_page_hk)
-        ORDER BY latest.last_at DESC, latest.last_event_id DESC
-        LIMIT 1
-    ),
-    (
-        session_day, first_at, first_event_id, visitor_hk, user_hk, entry_page_hk, campaign_hk, source, channel,
-        device_class, browser, os, country
-    ) = (
-        SELECT
-            earliest.session_day, earliest.first_at, earliest.first_event_id, earliest.visitor_hk,
-            earliest.user_hk, earliest.entry_page_hk, earliest.campaign_hk, earliest.source, earliest.channel,
-            earliest.device_class, earliest.browser, earliest.os, earliest.country
-        FROM (
-            VALUES (
-                f.session_day, f.first_at, f.first_event_id, f.visitor_hk, f.user_hk, f.entry_page_hk,
-                f.campaign_hk, f.source, f.channel, f.device_class, f.browser, f.os, f.country
-            ),
-            (
-                excluded.session_day, excluded.first_at, excluded.first_event_id, excluded.visitor_hk,
-                excluded.user_hk, excluded.entry_page_hk, excluded.campaign_hk, excluded.source,
-                excluded.channel, excluded.device_class, excluded.browser, excluded.os, excluded.country
-            )
-        ) AS earliest (
-            session_day, first_at, first_event_id, visitor_hk, user_hk, entry_page_hk, campaign_hk, source,
-            channel, device_class, browser, os, country
-        )
-        ORDER BY earliest.first_at, earliest.first_event_id
-        LIMIT 1
-    );
+DELETE FROM mart.rolled_day AS d
+USING locked AS k
+WHERE d.tenant_hk = k.tenant_hk AND d.day = k.day;
 
 -- name: refresh_pages
 -- Pages by the day the event occurred.
