@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -12,6 +12,7 @@ from tests.plans.scans import FLUSH, LARGE, Grown, explain
 
 from sitevault.db import queries
 from sitevault.db.roles import Role
+from sitevault.marts.rollup import SQL as ROLLUPS
 
 OBSERVE = queries.load("observe")
 RECEIPTS = queries.load("receipts")
@@ -57,6 +58,35 @@ def test_the_status_of_a_tenant_reads_no_landed_event_that_is_done(grown: Grown)
     assert scans.rows["landed_event"] == 0
     assert scans.rows["site_event_nl"] == 0
     assert scans.rows["batch"] <= FEW
+
+
+@pytest.mark.parametrize("view", ["mart.visitor_day_v", "mart.source_day_v", "mart.device_day_v"])
+def test_sessions_of_rolled_up_days_are_not_read(grown: Grown, view: LiteralString) -> None:
+    tenant_hk, today = grown.senders[0].tenant_hk, datetime.now(UTC).date()
+    days = [today - timedelta(days=back) for back in range(3)]
+    with grown.database.connect(Role.WORKER, autocommit=True) as worker, worker.transaction(force_rollback=True):
+        open_days = _read_by_view(worker, view)
+        for step in (ROLLUPS.forget_days, ROLLUPS.mark_days):
+            worker.execute(step, {"tenant_hk": tenant_hk, "days": days})
+        rolled = _read_by_view(worker, view)
+    assert open_days > LARGE / 10
+    assert rolled < open_days * 0.75
+
+
+def test_a_reader_reads_the_sessions_of_open_days_only(grown: Grown) -> None:
+    tenant_hk = grown.senders[0].tenant_hk
+    query: LiteralString = "SELECT * FROM mart.visitor_day_v WHERE day < (now() AT TIME ZONE 'UTC')::date - 7"
+    with grown.database.connect(Role.READER, autocommit=True) as reader, reader.transaction(force_rollback=True):
+        reader.execute("SELECT set_config('sitevault.tenant_hk', %s, true)", (tenant_hk.hex(),))
+        assert explain(reader, query, {}).rows["session_f"] == 0
+        read = explain(reader, "SELECT * FROM mart.visitor_day_v", {})
+        (sessions,) = reader.execute("SELECT count(*) FROM mart.session_f").fetchone() or (0,)
+    assert read.rows["session_f"] <= sessions
+    assert "session_f" not in read.whole
+
+
+def _read_by_view(conn: psycopg.Connection[Any], view: LiteralString) -> int:
+    return explain(conn, f"SELECT * FROM {view}", {}).rows["session_f"]
 
 
 def test_a_funnel_reads_each_event_of_its_days_once(grown: Grown, judge: psycopg.Connection[Any]) -> None:

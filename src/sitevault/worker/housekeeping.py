@@ -1,4 +1,4 @@
-"""What a worker does beside its work: partitions ahead, days that are over rolled up, and what retention asks for."""
+"""What a worker does beside its work: partitions ahead, days that are over rolled up, what retention asks for."""
 
 from __future__ import annotations
 
