@@ -1,2 +1,0 @@
--- Staging and the vault, with less to write per event.
-SELECT;
