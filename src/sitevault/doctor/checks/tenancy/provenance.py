@@ -23,7 +23,13 @@ def _look(snapshot: Snapshot) -> Outcome:
         *_unverifiable(snapshot, judged),
     )
     notes = (snapshot.sample.how, *_counts(snapshot, judged))
-    return Outcome("events", len(judged), findings, nothing_is_fine=True, notes=notes)
+    return Outcome(
+        "events" if snapshot.sample.complete else "sampled events",
+        len(judged),
+        findings,
+        nothing_is_fine=True,
+        notes=notes,
+    )
 
 
 def _counts(snapshot: Snapshot, judged: list[Judged]) -> Iterator[str]:
