@@ -26,6 +26,7 @@ REFERENCE = Path("docs/reference")
 PAGES = {
     "cli.md": registries.cli_page,
     "configuration.md": registries.configuration_page,
+    "environments.md": registries.environments_page,
     "reasons.md": registries.reasons_page,
     "exit-codes.md": registries.exit_codes_page,
     "rules.md": registries.rules_page,

@@ -25,6 +25,7 @@ from sitevault.collector.metrics import Metrics
 from sitevault.config import Config
 from sitevault.errors import Exit, SitevaultError
 from sitevault.reasons import EXPLAINED, Reason
+from sitevault.release.environments import Environment, Scheduler
 from sitevault.staging.enrich.referrer import TABLE, Channel
 from sitevault.staging.mapping import FIELDS
 from sitevault.staging.rules import LOWEST_SCORE, RULES, Effect
@@ -105,7 +106,9 @@ def configuration_page() -> str:
     rows = []
     example = []
     for field in msgspec.structs.fields(Config):
-        meta: Meta = next(one for one in hints[field.name].__metadata__ if isinstance(one, Meta))
+        if field.name in TABLES:
+            continue
+        meta = _meta(hints[field.name])
         default = _toml(field.default)
         rows.append(
             (
@@ -125,12 +128,70 @@ def configuration_page() -> str:
         "misspelt name in the file and a value out of range are refused by name.",
         block("sitevault config check\nsitevault config show", "console").replace("sitevault", "$ sitevault"),
         table(("setting", "variable", "default", "range", "what it is"), rows),
+        "The tables `[environments.NAME]` and `[people]` are for [releases](environments.md), in the file only.",
         "A list in a variable is comma-separated: `SITEVAULT_TRUSTED_PROXIES=10.0.0.0/8,192.0.2.7`.",
         "## Variables that are not settings",
         table(("variable", "what it is"), [(code(name), text) for name, text in ENVIRONMENT.items()]),
         "## A file with every setting at its default",
         block("\n\n".join(example), "toml"),
     )
+
+
+TABLES = ("environments", "people")
+"""Settings that are tables of the file, on a page of their own."""
+
+
+def environments_page() -> str:
+    """Every setting of an environment, and of its scheduler."""
+    return page(
+        "Environments",
+        "src/sitevault/release/environments.py",
+        "What `sitevault release` carries a bundle through, in the order in which `sitevault.toml` has them. With "
+        "`home` an environment is a Sitevault's own database; without, a foreign one of the guide's shape. A URL "
+        "is never in the file: `url_from` names the variable that holds it.",
+        block(EXAMPLE_OF_ENVIRONMENTS, "toml"),
+        "## [environments.NAME]",
+        _settings_of(Environment),
+        "## [environments.NAME.scheduler]",
+        "Statements of the database's owner. Without them nothing can pause a foreign database's jobs, and a plan "
+        "says so.",
+        _settings_of(Scheduler),
+    )
+
+
+EXAMPLE_OF_ENVIRONMENTS = """\
+[people]
+ada = "keys/ada.pub"
+release-desk = "keys/release-desk.pub"
+
+[environments.testing]
+url_from = "TESTING_URL"
+observe_hours = 1
+
+[environments.production]
+url_from = "PRODUCTION_URL"
+approvals = 1
+approvers = ["ada"]
+judges = ["release-desk"]
+canary = ["1", "10", "5%", "tenants", "all"]
+
+[environments.production.gates]
+success_rate = 0.99
+availability = 0.999"""
+
+
+def _settings_of(kind: type) -> str:
+    hints = get_type_hints(kind, include_extras=True)
+    rows = []
+    for field in msgspec.structs.fields(kind):
+        meta = _meta(hints[field.name])
+        default = "demanded" if field.required else code(_toml(field.default)) if field.default else ""
+        rows.append((code(field.name), default, _range(meta), meta.description))
+    return table(("setting", "default", "range", "what it is"), rows)
+
+
+def _meta(hint: Any) -> Meta:
+    return next(one for one in hint.__metadata__ if isinstance(one, Meta))
 
 
 def _toml(default: object) -> str:
@@ -142,7 +203,7 @@ def _toml(default: object) -> str:
         case int() | float():
             return str(default)
         case tuple():
-            return "[]"
+            return "[" + ", ".join(f'"{one}"' for one in default) + "]"
     return f'"{default}"'
 
 

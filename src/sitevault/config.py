@@ -122,6 +122,17 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         ),
     ] = 0
 
+    environments: Annotated[
+        dict[str, dict[str, Any]],
+        Meta(
+            description="The environments of a release, in order: tables `[environments.NAME]`, in the file only."
+        ),
+    ] = {}
+    people: Annotated[
+        dict[str, Path],
+        Meta(description="Who signs: name and file of the public key, table `[people]`, in the file only."),
+    ] = {}
+
 
 def load(path: Path | None = None, environ: dict[str, str] | None = None) -> Config:
     """Read the settings; a misspelt name or a value out of range is refused by name.
@@ -196,7 +207,7 @@ def _from_environment(environ: dict[str, str]) -> dict[str, Any]:
         values["database_url"] = environ["DATABASE_URL"]
     for field in msgspec.structs.fields(Config):
         text = environ.get(f"SITEVAULT_{field.name.upper()}")
-        if text is not None:
+        if text is not None and field.name not in ("environments", "people"):
             values[field.name] = _listed(text) if field.name == "trusted_proxies" else text
     return values
 

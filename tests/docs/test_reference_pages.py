@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,10 +26,13 @@ from sitevault.doctor.checks import CHECKS
 from sitevault.doctor.model import Check
 from sitevault.errors import Exit
 from sitevault.reasons import EXPLAINED, Reason
+from sitevault.release import environments
 from sitevault.staging.enrich.referrer import TABLE, Channel
 from sitevault.staging.mapping import FIELDS
 from sitevault.staging.rules import RULES
 
+SETTINGS = [one for one in msgspec.structs.fields(Config) if one.name not in ("environments", "people")]
+"""Those that are not tables of the file; these have a page of their own."""
 PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE")
 
 
@@ -74,7 +78,7 @@ def test_every_command_is_documented_with_every_option() -> None:
 
 def test_every_setting_is_documented() -> None:
     shown = {row[0]: row for row in rows(text("configuration.md"))}
-    for field in msgspec.structs.fields(Config):
+    for field in SETTINGS:
         _, variable, _, _, about = shown[f"`{field.name}`"]
         assert variable == f"`SITEVAULT_{field.name.upper()}`"
         assert about
@@ -95,8 +99,15 @@ def test_the_file_of_every_setting_loads_and_changes_nothing(tmp_path: Path) -> 
     file = tmp_path / "sitevault.toml"
     file.write_text(example, "utf-8")
     assert load_config(file, {}) == Config()
-    for field in msgspec.structs.fields(Config):
+    for field in SETTINGS:
         assert re.search(rf"^(# )?{field.name} = ", example, re.MULTILINE), field.name
+
+
+def test_the_file_of_environments_loads() -> None:
+    example = tomllib.loads(next(block.text for block in blocks("toml") if block.page.name == "environments.md"))
+    found = environments.read(Config(environments=example["environments"], people=example["people"]))
+    assert list(found.of) == ["testing", "production"]
+    assert found.before("production") == "testing"
 
 
 def test_every_reason_is_documented_with_its_meaning_and_status() -> None:

@@ -1788,6 +1788,31 @@ ALTER VIEW mart.visitor_day_v OWNER TO sitevault_owner;
 COMMENT ON VIEW mart.visitor_day_v IS 'Sessions and visitors by day (UTC); people only.';
 
 --
+-- Name: environment; Type: TABLE; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE TABLE ops.environment (
+    only_one boolean DEFAULT true NOT NULL,
+    environment text NOT NULL,
+    environment_id text NOT NULL,
+    system_identifier text NOT NULL,
+    database text NOT NULL,
+    oid bigint NOT NULL,
+    location text NOT NULL,
+    enrolled_at timestamp with time zone DEFAULT now() NOT NULL,
+    enrolled_by text NOT NULL,
+    CONSTRAINT environment_only_one CHECK (only_one)
+);
+
+ALTER TABLE ops.environment OWNER TO sitevault_owner;
+
+--
+-- Name: TABLE environment; Type: COMMENT; Schema: ops; Owner: sitevault_owner
+--
+
+COMMENT ON TABLE ops.environment IS 'Which environment this database was enrolled as; a copy of it has another system_identifier or oid than stands here.';
+
+--
 -- Name: ledger_d; Type: TABLE; Schema: ops; Owner: sitevault_owner
 --
 
@@ -1890,6 +1915,192 @@ ALTER TABLE ops.object_set OWNER TO sitevault_owner;
 --
 
 COMMENT ON TABLE ops.object_set IS 'Every time the declarative objects were applied; the latest row is in force.';
+
+--
+-- Name: pause; Type: TABLE; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE TABLE ops.pause (
+    only_one boolean DEFAULT true NOT NULL,
+    paused boolean NOT NULL,
+    release_id text,
+    message text NOT NULL,
+    since timestamp with time zone DEFAULT now() NOT NULL,
+    by text NOT NULL,
+    CONSTRAINT pause_only_one CHECK (only_one)
+);
+
+ALTER TABLE ops.pause OWNER TO sitevault_owner;
+
+--
+-- Name: TABLE pause; Type: COMMENT; Schema: ops; Owner: sitevault_owner
+--
+
+COMMENT ON TABLE ops.pause IS 'Whether the workers pause, why, since when and by whom; no row: they work. Collectors go on landing meanwhile.';
+
+--
+-- Name: release; Type: TABLE; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE TABLE ops.release (
+    release_id text NOT NULL,
+    place bigint NOT NULL,
+    bundle_digest text NOT NULL,
+    name text NOT NULL,
+    version text NOT NULL,
+    author text NOT NULL,
+    bundle text NOT NULL,
+    plan text NOT NULL,
+    state text NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    deployed_at timestamp with time zone NOT NULL,
+    deployed_by text NOT NULL,
+    ended_at timestamp with time zone,
+    ended_by text,
+    note text,
+    baseline text,
+    standing text NOT NULL,
+    CONSTRAINT release_state CHECK ((state = ANY (ARRAY['DEPLOYED'::text, 'PASSED'::text, 'HELD'::text, 'UNDONE'::text])))
+);
+
+ALTER TABLE ops.release OWNER TO sitevault_owner;
+
+--
+-- Name: TABLE release; Type: COMMENT; Schema: ops; Owner: sitevault_owner
+--
+
+COMMENT ON TABLE ops.release IS 'One row per plan that was deployed; release_id is the plan''s digest, standing what was pending or failed before it.';
+
+--
+-- Name: release_attestation; Type: TABLE; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE TABLE ops.release_attestation (
+    attestation_id text NOT NULL,
+    kind text NOT NULL,
+    environment text NOT NULL,
+    bundle_digest text NOT NULL,
+    plan_digest text,
+    signer text NOT NULL,
+    envelope text NOT NULL,
+    recorded_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT release_attestation_kind CHECK ((kind = ANY (ARRAY['APPROVED'::text, 'PASSED'::text, 'FAILED'::text])))
+);
+
+ALTER TABLE ops.release_attestation OWNER TO sitevault_owner;
+
+--
+-- Name: TABLE release_attestation; Type: COMMENT; Schema: ops; Owner: sitevault_owner
+--
+
+COMMENT ON TABLE ops.release_attestation IS 'Signed statements (in-toto in DSSE): who approved a plan, what a release was judged as, here or in the environment before.';
+
+--
+-- Name: release_file; Type: TABLE; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE TABLE ops.release_file (
+    name text NOT NULL,
+    sha256 text NOT NULL,
+    release_id text NOT NULL,
+    applied_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ops.release_file OWNER TO sitevault_owner;
+
+--
+-- Name: TABLE release_file; Type: COMMENT; Schema: ops; Owner: sitevault_owner
+--
+
+COMMENT ON TABLE ops.release_file IS 'The migrations of bundles that ran here; one that ran is never run again, nor edited.';
+
+--
+-- Name: release_journal; Type: TABLE; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE TABLE ops.release_journal (
+    entry bigint NOT NULL,
+    release_id text NOT NULL,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    recorded_by text NOT NULL,
+    step text NOT NULL,
+    message text NOT NULL,
+    details text
+);
+
+ALTER TABLE ops.release_journal OWNER TO sitevault_owner;
+
+--
+-- Name: TABLE release_journal; Type: COMMENT; Schema: ops; Owner: sitevault_owner
+--
+
+COMMENT ON TABLE ops.release_journal IS 'What was done about a release, step by step; rows are only added.';
+
+--
+-- Name: release_journal_entry_seq; Type: SEQUENCE; Schema: ops; Owner: sitevault_owner
+--
+
+ALTER TABLE ops.release_journal ALTER COLUMN entry ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME ops.release_journal_entry_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: release_object; Type: TABLE; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE TABLE ops.release_object (
+    release_id text NOT NULL,
+    kind text NOT NULL,
+    identity text NOT NULL,
+    before text,
+    after text
+);
+
+ALTER TABLE ops.release_object OWNER TO sitevault_owner;
+
+--
+-- Name: TABLE release_object; Type: COMMENT; Schema: ops; Owner: sitevault_owner
+--
+
+COMMENT ON TABLE ops.release_object IS 'The live backup: every object a release changed, as the catalog described it before and after; NULL: not there.';
+
+--
+-- Name: release_observation; Type: TABLE; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE TABLE ops.release_observation (
+    release_id text NOT NULL,
+    observed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    verdict text NOT NULL,
+    results text NOT NULL,
+    CONSTRAINT release_observation_verdict CHECK ((verdict = ANY (ARRAY['PASS'::text, 'FAIL'::text, 'INCONCLUSIVE'::text, 'NO_DATA'::text])))
+);
+
+ALTER TABLE ops.release_observation OWNER TO sitevault_owner;
+
+--
+-- Name: TABLE release_observation; Type: COMMENT; Schema: ops; Owner: sitevault_owner
+--
+
+COMMENT ON TABLE ops.release_observation IS 'Each time a release was judged: the verdict, and every gate with its figures.';
+
+--
+-- Name: release_place_seq; Type: SEQUENCE; Schema: ops; Owner: sitevault_owner
+--
+
+ALTER TABLE ops.release ALTER COLUMN place ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME ops.release_place_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 --
 -- Name: removed_d; Type: TABLE; Schema: ops; Owner: sitevault_owner
@@ -2642,6 +2853,13 @@ ALTER TABLE ONLY mart.session_f
     ADD CONSTRAINT session_f_pk PRIMARY KEY (tenant_hk, session_hk);
 
 --
+-- Name: environment environment_pk; Type: CONSTRAINT; Schema: ops; Owner: sitevault_owner
+--
+
+ALTER TABLE ONLY ops.environment
+    ADD CONSTRAINT environment_pk PRIMARY KEY (only_one);
+
+--
 -- Name: ledger_d ledger_d_pk; Type: CONSTRAINT; Schema: ops; Owner: sitevault_owner
 --
 
@@ -2668,6 +2886,55 @@ ALTER TABLE ONLY ops.migration
 
 ALTER TABLE ONLY ops.object_set
     ADD CONSTRAINT object_set_pk PRIMARY KEY (applied_at);
+
+--
+-- Name: pause pause_pk; Type: CONSTRAINT; Schema: ops; Owner: sitevault_owner
+--
+
+ALTER TABLE ONLY ops.pause
+    ADD CONSTRAINT pause_pk PRIMARY KEY (only_one);
+
+--
+-- Name: release_attestation release_attestation_pk; Type: CONSTRAINT; Schema: ops; Owner: sitevault_owner
+--
+
+ALTER TABLE ONLY ops.release_attestation
+    ADD CONSTRAINT release_attestation_pk PRIMARY KEY (attestation_id);
+
+--
+-- Name: release_file release_file_pk; Type: CONSTRAINT; Schema: ops; Owner: sitevault_owner
+--
+
+ALTER TABLE ONLY ops.release_file
+    ADD CONSTRAINT release_file_pk PRIMARY KEY (name);
+
+--
+-- Name: release_journal release_journal_pk; Type: CONSTRAINT; Schema: ops; Owner: sitevault_owner
+--
+
+ALTER TABLE ONLY ops.release_journal
+    ADD CONSTRAINT release_journal_pk PRIMARY KEY (entry);
+
+--
+-- Name: release_object release_object_pk; Type: CONSTRAINT; Schema: ops; Owner: sitevault_owner
+--
+
+ALTER TABLE ONLY ops.release_object
+    ADD CONSTRAINT release_object_pk PRIMARY KEY (release_id, kind, identity);
+
+--
+-- Name: release_observation release_observation_pk; Type: CONSTRAINT; Schema: ops; Owner: sitevault_owner
+--
+
+ALTER TABLE ONLY ops.release_observation
+    ADD CONSTRAINT release_observation_pk PRIMARY KEY (release_id, observed_at);
+
+--
+-- Name: release release_pk; Type: CONSTRAINT; Schema: ops; Owner: sitevault_owner
+--
+
+ALTER TABLE ONLY ops.release
+    ADD CONSTRAINT release_pk PRIMARY KEY (release_id);
 
 --
 -- Name: removed_d removed_d_pk; Type: CONSTRAINT; Schema: ops; Owner: sitevault_owner
@@ -4712,6 +4979,13 @@ GRANT SELECT ON TABLE mart.visitor_day_v TO sitevault_judge;
 GRANT SELECT ON TABLE mart.visitor_day_v TO sitevault_auditor;
 
 --
+-- Name: TABLE environment; Type: ACL; Schema: ops; Owner: sitevault_owner
+--
+
+GRANT SELECT ON TABLE ops.environment TO sitevault_judge;
+GRANT SELECT ON TABLE ops.environment TO sitevault_auditor;
+
+--
 -- Name: TABLE ledger_d; Type: ACL; Schema: ops; Owner: sitevault_owner
 --
 
@@ -4752,6 +5026,68 @@ GRANT SELECT ON TABLE ops.object_set TO sitevault_judge;
 GRANT SELECT ON TABLE ops.object_set TO sitevault_auditor;
 GRANT SELECT ON TABLE ops.object_set TO sitevault_migrator;
 GRANT SELECT ON TABLE ops.object_set TO sitevault_worker;
+
+--
+-- Name: TABLE pause; Type: ACL; Schema: ops; Owner: sitevault_owner
+--
+
+GRANT SELECT ON TABLE ops.pause TO sitevault_worker;
+GRANT SELECT ON TABLE ops.pause TO sitevault_judge;
+GRANT SELECT ON TABLE ops.pause TO sitevault_auditor;
+
+--
+-- Name: TABLE release; Type: ACL; Schema: ops; Owner: sitevault_owner
+--
+
+GRANT SELECT ON TABLE ops.release TO sitevault_judge;
+GRANT SELECT ON TABLE ops.release TO sitevault_auditor;
+
+--
+-- Name: TABLE release_attestation; Type: ACL; Schema: ops; Owner: sitevault_owner
+--
+
+GRANT SELECT ON TABLE ops.release_attestation TO sitevault_judge;
+GRANT SELECT ON TABLE ops.release_attestation TO sitevault_auditor;
+
+--
+-- Name: TABLE release_file; Type: ACL; Schema: ops; Owner: sitevault_owner
+--
+
+GRANT SELECT ON TABLE ops.release_file TO sitevault_judge;
+GRANT SELECT ON TABLE ops.release_file TO sitevault_auditor;
+
+--
+-- Name: TABLE release_journal; Type: ACL; Schema: ops; Owner: sitevault_owner
+--
+
+GRANT SELECT ON TABLE ops.release_journal TO sitevault_judge;
+GRANT SELECT ON TABLE ops.release_journal TO sitevault_auditor;
+
+--
+-- Name: SEQUENCE release_journal_entry_seq; Type: ACL; Schema: ops; Owner: sitevault_owner
+--
+
+GRANT SELECT ON SEQUENCE ops.release_journal_entry_seq TO sitevault_auditor;
+
+--
+-- Name: TABLE release_object; Type: ACL; Schema: ops; Owner: sitevault_owner
+--
+
+GRANT SELECT ON TABLE ops.release_object TO sitevault_judge;
+GRANT SELECT ON TABLE ops.release_object TO sitevault_auditor;
+
+--
+-- Name: TABLE release_observation; Type: ACL; Schema: ops; Owner: sitevault_owner
+--
+
+GRANT SELECT ON TABLE ops.release_observation TO sitevault_judge;
+GRANT SELECT ON TABLE ops.release_observation TO sitevault_auditor;
+
+--
+-- Name: SEQUENCE release_place_seq; Type: ACL; Schema: ops; Owner: sitevault_owner
+--
+
+GRANT SELECT ON SEQUENCE ops.release_place_seq TO sitevault_auditor;
 
 --
 -- Name: TABLE removed_d; Type: ACL; Schema: ops; Owner: sitevault_owner

@@ -51,6 +51,14 @@ class Action(StrEnum):
     EVENTS_ENRICH = "events.enrich"
     REPAIR_APPLY = "repair.apply"
     REPAIR_UNDO = "repair.undo"
+    RELEASE_ENROLL = "release.enroll"
+    RELEASE_DEPLOY = "release.deploy"
+    RELEASE_PASS = "release.pass"  # noqa: S105 -- a word of the log
+    RELEASE_HOLD = "release.hold"
+    RELEASE_UNDO = "release.undo"
+    RELEASE_APPROVE = "release.approve"
+    WORKERS_PAUSE = "workers.pause"
+    WORKERS_RESUME = "workers.resume"
     PARTITION_DROP = "partition.drop"
     DEFAULT_EMPTY = "partition.empty_default"
 

@@ -21,7 +21,7 @@ GRANT USAGE ON SEQUENCE raw.batch_id_seq TO sitevault_collector;
 -- worker: reads landing, writes staging, vault, marts and the ledger; never deletes
 GRANT USAGE ON SCHEMA auth, raw, staging, business, mart, ops TO sitevault_worker;
 GRANT SELECT ON ALL TABLES IN SCHEMA auth, raw, staging, business, mart TO sitevault_worker;
-GRANT SELECT ON ops.load, ops.ledger_d TO sitevault_worker;
+GRANT SELECT ON ops.load, ops.ledger_d, ops.pause TO sitevault_worker;
 GRANT UPDATE (state, attempts, not_before, last_error, load_id, processed_timestamp) ON raw.batch
 TO sitevault_worker;
 GRANT INSERT, UPDATE ON raw.dead_letter TO sitevault_worker;

@@ -1,0 +1,1 @@
+"""From testing to production without faith: one bundle, rehearsed, approved, applied, observed, undone exactly."""
