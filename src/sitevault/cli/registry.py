@@ -28,6 +28,7 @@ COMMANDS: dict[str, Entry] = {
     "replay": Entry(
         "sitevault.cli.replay:replay", "Carry events through the pipeline again, as often as you like."
     ),
+    "release": Entry("sitevault.cli.release:release", "Carry one bundle through every environment, step by step."),
     "audit": Entry("sitevault.cli.audit:audit", "Prove that tenants are apart and the audit log is whole."),
     "serve": Entry("sitevault.cli.serve:serve", "Run one service in the foreground."),
     "migrate": Entry("sitevault.cli.migrate:migrate", "Bring the schema up to date."),

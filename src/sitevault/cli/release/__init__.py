@@ -1,0 +1,31 @@
+"""`sitevault release`: one bundle through every environment, each step a command."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+COMMANDS: dict[str, str] = {
+    "enroll": "sitevault.cli.release.enroll:enroll",
+}
+"""Each command's place, in the order in which a release takes them."""
+
+
+class _Steps(click.Group):
+    """Imports a command when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+
+@click.group(cls=_Steps)
+def release() -> None:
+    """Carry one bundle through every environment: rehearsed, approved, applied, observed, undone exactly."""

@@ -1,0 +1,76 @@
+"""Carries a bundle's files out, in the transaction that is open, in their order: migrations, then objects."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import psycopg
+from psycopg import sql
+
+from sitevault.release.model import Bundle, File, ReleaseBlockedError, ReleaseError
+from sitevault.repair.ground import Ground
+
+_PARAMETER = re.compile(r":\{(\w+)\}")
+
+
+def pending(bundle: Bundle, ran: Mapping[str, str]) -> tuple[File, ...]:
+    """The migrations that have not run here (`ran`: name and SHA-256 of those that have).
+
+    Raises ReleaseBlockedError for one whose text is not what ran.
+    """
+    edited = [file.name for file in bundle.migrations if ran.get(file.name, file.sha256) != file.sha256]
+    if edited:
+        raise ReleaseBlockedError(
+            f"Not what ran here under that name: {', '.join(edited)}.",
+            fix="Restore the file as it was; put the change into a new migration, and build again.",
+            command="sitevault release build",
+        )
+    return tuple(file for file in bundle.migrations if file.name not in ran)
+
+
+def rendered(text: str, parameters: Mapping[str, str]) -> str:
+    """The text with `:{name}`, for each name of `parameters`, as the literal of its value."""
+
+    def literal(found: re.Match[str]) -> str:
+        return sql.Literal(parameters[found[1]]).as_string(None) if found[1] in parameters else found[0]
+
+    return _PARAMETER.sub(literal, text)
+
+
+def run(ground: Ground, files: tuple[File, ...], parameters: Mapping[str, str]) -> None:
+    """Every file as a whole, in order. Raises ReleaseError naming the file and line; locks are the caller's."""
+    for file in files:
+        run_file(ground.conn, file, parameters)
+
+
+def run_file(conn: psycopg.Connection, file: File, parameters: Mapping[str, str]) -> None:
+    """One file; it may not end the transaction that it is part of."""
+    text = rendered(file.text, parameters)
+    before = _transaction(conn)
+    try:
+        conn.execute(text.encode())
+    except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+        raise
+    except psycopg.Error as error:
+        raise ReleaseError(
+            f"{file.name} failed: {error.sqlstate} {error.diag.message_primary or error}{_line(text, error)}. "
+            "Nothing was changed.",
+            fix="Mend the file, and build the bundle again.",
+            command="sitevault release build",
+        ) from error
+    if conn.info.transaction_status != psycopg.pq.TransactionStatus.INTRANS or _transaction(conn) != before:
+        raise ReleaseError(
+            f"{file.name} ended its own transaction: what it did before that may have stayed.",
+            fix="Take BEGIN, COMMIT and ROLLBACK out of it, and look at what it left.",
+        )
+
+
+def _transaction(conn: psycopg.Connection) -> object:
+    row = conn.execute("SELECT pg_catalog.pg_current_xact_id()::text").fetchone()
+    return row[0] if row else None
+
+
+def _line(text: str, error: psycopg.Error) -> str:
+    position = error.diag.statement_position
+    return f", line {text[: int(position)].count(chr(10)) + 1}" if position else ""
