@@ -11,15 +11,12 @@ from typing import Any, NamedTuple
 import msgspec
 from psycopg import sql
 
-from sitevault.db import queries
 from sitevault.db.catalog import Change, Object
 from sitevault.release.model import Bundle, DatabaseIdentity, ReleaseBlockedError, ReleasePlan, encode
-from sitevault.release.target import Target
+from sitevault.release.target import SQL, Target
 from sitevault.repair.ground import Ground
 from sitevault.tenancy import audit_log
 from sitevault.tenancy.audit_log import Action, Json, acting
-
-SQL = queries.load("release")
 
 _TABLES = ("environment", "release", "pause")
 _PARTS = ("object", "journal", "attestation", "observation", "file")

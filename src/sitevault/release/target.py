@@ -13,6 +13,7 @@ from msgspec import structs
 from psycopg.conninfo import conninfo_to_dict
 
 from sitevault.config import Config
+from sitevault.db import queries
 from sitevault.db.catalog import CatalogSnapshot, capture
 from sitevault.db.connect import Database, connect, open_database
 from sitevault.db.postmaster import Notify
@@ -22,6 +23,8 @@ from sitevault.release.environments import Environment, Environments, secret
 from sitevault.release.model import ReleaseBlockedError, Shape
 from sitevault.repair.ground import SQL as GROUND
 from sitevault.repair.ground import Ground
+
+SQL = queries.load("release")
 
 _PASSING = re.compile(r"_p20\d{6}\b|_p20\d{6}_|\bsitevault_(release|repair)\b")
 
@@ -49,9 +52,11 @@ class Target:
 
     def session(self, name: str) -> psycopg.Connection[Any]:
         """Another session with the same rights; autocommit."""
-        if self.database is not None:
-            return self.database.connect(Role.MIGRATOR, autocommit=True, application_name=name)
-        return connect(self.conninfo, autocommit=True)
+        if self.database is None:
+            return connect(self.conninfo, autocommit=True)
+        conn = self.database.connect(Role.MIGRATOR, autocommit=True, application_name=name)
+        conn.execute(SQL.act_as_owner)
+        return conn
 
     def snapshot(self) -> CatalogSnapshot:
         """The catalog without what comes and goes by itself: daily partitions, and our own record."""
@@ -82,6 +87,8 @@ def opened(
         database.connect(Role.MIGRATOR, autocommit=True, application_name="release") as conn,
         database.connect(Role.JUDGE, autocommit=True, application_name="release") as judge,
     ):
+        conn.execute(SQL.act_as_owner)
+        judge.execute(SQL.read_only)
         yield Target(
             environment=name,
             settings=settings,
@@ -110,7 +117,7 @@ def _foreign(config: Config, settings: Environment, name: str) -> Iterator[Targe
             raise ReleaseBlockedError(
                 f"The database of {name} has no raw.site_tracking_events_r: nothing here is known."
             )
-        judge.execute("SET default_transaction_read_only = on")
+        judge.execute(SQL.read_only)
         yield Target(
             environment=name,
             settings=settings,

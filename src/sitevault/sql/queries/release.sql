@@ -2,6 +2,14 @@
 -- {journal}, {attestation}, {observation}, {file} and {pause} are the tables of the record: of the house in schema
 -- ops, in a foreign database in a schema of their own.
 
+-- name: act_as_owner
+-- The owner's rights for the whole session; within row-level security, as always.
+SET ROLE sitevault_owner;
+
+-- name: read_only
+-- Whoever judges changes nothing.
+SET default_transaction_read_only = on;
+
 -- name: has_record
 -- Whether a foreign database was enrolled.
 SELECT to_regclass('sitevault_release.environment') IS NOT NULL;
