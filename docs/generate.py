@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from docs import catalog, checks, registries
+from docs import catalog, checks, gates, registries
 from sitevault.config import Config
 from sitevault.db import binaries, embedded, expected
 from sitevault.db.catalog import capture
@@ -27,6 +27,7 @@ PAGES = {
     "cli.md": registries.cli_page,
     "configuration.md": registries.configuration_page,
     "environments.md": registries.environments_page,
+    "gates.md": gates.gates_page,
     "reasons.md": registries.reasons_page,
     "exit-codes.md": registries.exit_codes_page,
     "rules.md": registries.rules_page,

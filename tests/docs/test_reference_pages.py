@@ -27,6 +27,8 @@ from sitevault.doctor.model import Check
 from sitevault.errors import Exit
 from sitevault.reasons import EXPLAINED, Reason
 from sitevault.release import environments
+from sitevault.release.gates import GATES
+from sitevault.release.gates.model import PRODUCTION, TESTING, Gate, Thresholds, thresholds
 from sitevault.staging.enrich.referrer import TABLE, Channel
 from sitevault.staging.mapping import FIELDS
 from sitevault.staging.rules import RULES
@@ -243,3 +245,30 @@ def test_every_role_is_documented(database: Database) -> None:
         ).fetchall()
     assert len(roles) == len(Role) - 1
     assert [role for (role,) in roles if f"## {role}\n" not in text("roles.md")] == []
+
+
+@pytest.mark.parametrize("gate", GATES, ids=lambda gate: gate.name)
+def test_every_gate_is_documented_with_its_target_and_what_it_reads(gate: Gate) -> None:
+    shown = {row[0]: row[1] for row in rows(section(REFERENCE / "gates.md", f"## {gate.name}"))}
+    assert shown["formula"] == gate.formula
+    assert shown["denominator"] == gate.denominator
+    assert (shown["own database"], shown["the guide's shape"]) == (gate.house, gate.guide)
+    listed = {row[0]: row for row in rows(text("gates.md"))}[f"[{gate.name}](#{gate.name})"]
+    assert listed[3] == gate.target(PRODUCTION)
+
+
+def test_every_threshold_is_documented_with_its_defaults() -> None:
+    shown = {row[0]: row for row in rows(section(REFERENCE / "gates.md", "## Thresholds"))}
+    for field in msgspec.structs.fields(Thresholds):
+        _, about, default, production = shown[f"`{field.name}`"]
+        assert about
+        for value, cell in (
+            (getattr(TESTING, field.name), default),
+            (getattr(PRODUCTION, field.name), production),
+        ):
+            assert cell == ("`false`" if value is None else f"`{value}`")
+
+
+def test_the_thresholds_shown_are_accepted() -> None:
+    (example,) = [block.text for block in blocks("toml") if block.page.name == "gates.md"]
+    assert thresholds("mock", tomllib.loads(example)["environments"]["mock"]["gates"]).null_rate_drop is None

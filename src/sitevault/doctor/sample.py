@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, LiteralString, NamedTuple
@@ -197,8 +197,15 @@ def _first_since(conn: psycopg.Connection[Any], table: EventTable, since: dateti
 def _read(
     conn: psycopg.Connection[Any], table: EventTable, query: LiteralString, **parameters: Any
 ) -> list[SampledEvent]:
+    return read_events(conn, table.compose(query), parameters)
+
+
+def read_events(
+    conn: psycopg.Connection[Any], query: sql.Composed, parameters: Mapping[str, object]
+) -> list[SampledEvent]:
+    """The events of a composed query that gives the columns of an event's sample."""
     with conn.cursor(row_factory=class_row(_Row)) as cursor:
-        cursor.execute(table.compose(query), parameters)
+        cursor.execute(query, parameters)
         return [_event(row) for row in cursor]
 
 

@@ -21,7 +21,7 @@ SQL = queries.load("plpgsql_check")
 
 COPY_SECONDS = 60
 """A schema that takes longer to write or to read is not copied."""
-_LOCK_WAIT = "2s"
+LOCK_WAIT = "2s"
 _KNOWS_TRANSACTION_TIMEOUT = 170000
 _TRANSACTION_TIMEOUT = "SET transaction_timeout = 0;\n"
 
@@ -83,22 +83,24 @@ def _copy(source: str, target: str) -> None:
         "security-labels",
         "tablespaces",
     )
-    text = _run(
+    text = run_program(
         "pg_dump",
         source,
         "--schema-only",
-        f"--lock-wait-timeout={_LOCK_WAIT}",
+        f"--lock-wait-timeout={LOCK_WAIT}",
         *(f"--no-{one}" for one in left_out),
     )
     with connect(target) as conn:
         if conn.info.server_version < _KNOWS_TRANSACTION_TIMEOUT:
             text = text.replace(_TRANSACTION_TIMEOUT, "", 1)
     # SQLSTATEs alone: an error may quote what stands in a definition.
-    _run("psql", target, "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--set=VERBOSITY=sqlstate", given=text)
+    run_program(
+        "psql", target, "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--set=VERBOSITY=sqlstate", given=text
+    )
 
 
-def _run(program: str, conninfo: str, *options: str, given: str = "") -> str:
-    """What one of PostgreSQL's programs answers."""
+def run_program(program: str, conninfo: str, *options: str, given: str = "") -> str:
+    """What one of PostgreSQL's programs, as they come along, answers. Raises NotCopied."""
     words = conninfo_to_dict(conninfo)
     # The password goes by the environment: other users can read a command line.
     password = {"PGPASSWORD": str(words.pop("password"))} if words.get("password") else {}
@@ -106,9 +108,8 @@ def _run(program: str, conninfo: str, *options: str, given: str = "") -> str:
     try:
         result = subprocess.run(
             [*command, f"--dbname={make_conninfo('', **words)}"],
-            input=given,
+            input=given.encode(),
             capture_output=True,
-            text=True,
             check=False,
             timeout=COPY_SECONDS,
             env={**os.environ, **password, "PGCLIENTENCODING": "UTF8"},
@@ -116,6 +117,10 @@ def _run(program: str, conninfo: str, *options: str, given: str = "") -> str:
     except subprocess.TimeoutExpired:
         raise NotCopied(f"{program} took longer than {COPY_SECONDS} s") from None
     if result.returncode:
-        said = result.stderr.strip().splitlines() or ["no word"]
+        said = result.stderr.decode("utf-8", "replace").strip().splitlines() or ["no word"]
         raise NotCopied(f"{program} failed: {said[-1] if program == 'psql' else said[0]}")
-    return result.stdout
+    try:
+        # not as text: a function's line ends are part of it
+        return result.stdout.decode("utf-8")
+    except UnicodeDecodeError:
+        raise NotCopied(f"{program} wrote what is not UTF-8") from None

@@ -20,7 +20,7 @@ def proportion_lower(successes: int, trials: int, alpha: float = ALPHA) -> float
     if successes == 0:
         return 0.0
     # P(X >= k | p) = I_p(k, n - k + 1) grows with p; the bound is where it reaches alpha.
-    return _bisect(lambda p: incomplete_beta(p, successes, trials - successes + 1) >= alpha)
+    return bisect(lambda p: incomplete_beta(p, successes, trials - successes + 1) >= alpha)
 
 
 def proportion_upper(successes: int, trials: int, alpha: float = ALPHA) -> float:
@@ -38,7 +38,7 @@ def mean_lower(mean: float, samples: int, alpha: float = ALPHA) -> float:
     if samples == 0 or mean == 0:
         return 0.0
     limit = math.log(1 / alpha) / samples
-    return _bisect(lambda x: _divergence(mean, x * mean) <= limit) * mean
+    return bisect(lambda x: _divergence(mean, x * mean) <= limit) * mean
 
 
 def mean_upper(mean: float, samples: int, alpha: float = ALPHA) -> float:
@@ -124,7 +124,7 @@ def _divergence(mean: float, other: float) -> float:
     return first + second
 
 
-def _bisect(reached: Callable[[float], bool]) -> float:
+def bisect(reached: Callable[[float], bool]) -> float:
     """The least x in [0, 1] at which a condition that stays true once true holds."""
     low, high = 0.0, 1.0
     for _ in range(_STEPS):

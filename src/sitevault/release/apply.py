@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import psycopg
 from psycopg import sql
+from psycopg.rows import tuple_row
 
 from sitevault.release.model import Bundle, File, ReleaseBlockedError, ReleaseError
 from sitevault.repair.ground import Ground
@@ -64,6 +65,21 @@ def run_file(conn: psycopg.Connection, file: File, parameters: Mapping[str, str]
             f"{file.name} ended its own transaction: what it did before that may have stayed.",
             fix="Take BEGIN, COMMIT and ROLLBACK out of it, and look at what it left.",
         )
+
+
+def verified(conn: psycopg.Connection, file: File, parameters: Mapping[str, str]) -> object:
+    """The single value that the file's verify query answers; anything but True is a failure.
+
+    In a savepoint that is rolled back: a verification changes nothing. Raises psycopg.Error.
+    """
+    answer: object = None
+    with conn.transaction(force_rollback=True):
+        rows = (
+            conn.cursor(row_factory=tuple_row).execute(rendered(file.verify or "", parameters).encode()).fetchall()
+        )
+        if len(rows) == 1 and len(rows[0]) == 1:
+            (answer,) = rows[0]
+    return answer
 
 
 def _transaction(conn: psycopg.Connection) -> object:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from sitevault.errors import Exit, SitevaultError, UsageError
 
@@ -70,6 +71,14 @@ class Claim(msgspec.Struct, frozen=True):
     objects: tuple[str, ...]
 
 
+class Allowance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A finding that would refuse the bundle and is meant: it is shown as a warning, with the reason."""
+
+    lint: Annotated[str, Meta(min_length=1, description="The lint's name, as `release build` shows it.")]
+    where: Annotated[str, Meta(min_length=1, description="The file or object it was found in, as shown.")]
+    because: Annotated[str, Meta(min_length=1, description="Why it is right here.")]
+
+
 class Expectation(msgspec.Struct, frozen=True):
     """What the bundle makes of one object, tried on an empty database of the same base.
 
@@ -105,6 +114,8 @@ class Bundle(msgspec.Struct, frozen=True):
     """Names that each environment must give a value: `:{name}` in the SQL is replaced by it, as a literal."""
     claims: tuple[Claim, ...]
     expected: tuple[Expectation, ...]
+    allowed: tuple[Allowance, ...] = ()
+    """What the lints found and its author meant; whoever approves the bundle reads it."""
     own: bool = False
     """Whether this is Sitevault's own schema, migrated by its own ledger."""
     digest: str = ""
@@ -197,6 +208,15 @@ def read_bundle(path: Path) -> Bundle:
 def read_plan(path: Path) -> ReleasePlan:
     """A plan's file. Raises UsageError for what is none, ReleaseBlockedError for one that was edited."""
     return _read(path, ReleasePlan, "sitevault release plan")
+
+
+def read_any(path: Path) -> Bundle | ReleasePlan:
+    """A bundle's file or a plan's. Raises as they do."""
+    try:
+        is_plan = "bundle_digest" in msgspec.json.decode(path.read_bytes())
+    except (OSError, msgspec.DecodeError, TypeError):
+        is_plan = False  # what is wrong with it, the reading says
+    return read_plan(path) if is_plan else read_bundle(path)
 
 
 def decode_bundle(text: str) -> Bundle:

@@ -8,6 +8,9 @@ import click
 
 COMMANDS: dict[str, str] = {
     "enroll": "sitevault.cli.release.enroll:enroll",
+    "init": "sitevault.cli.release.init:init",
+    "build": "sitevault.cli.release.build:build",
+    "show": "sitevault.cli.release.show:show",
 }
 """Each command's place, in the order in which a release takes them."""
 

@@ -117,6 +117,12 @@ def names(parts: Any) -> tuple[str, ...]:
     return tuple(found)
 
 
+def choice(node: Node, field: str) -> str:
+    """The name of an enumerated field's value: OBJECT_TABLE, TRANS_STMT_BEGIN."""
+    values = node.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number
+    return str(values[getattr(node, field)].name)
+
+
 def string_of(node: Node) -> str | None:
     """The text of a string constant, casts aside; None for anything else."""
     inner = bare(node)
