@@ -175,8 +175,11 @@ def seal(session: Session, key: Path, out: Path) -> None:
 @json_option
 @click.pass_obj
 def keygen(session: Session, file: Path) -> None:
-    """Make the key that seals are signed with. Keep the private file away from the database's host."""
-    from sitevault.audit.seal import make_key
+    """Make the key that seals, approvals and verdicts are signed with.
+
+    Keep the private file away from the database's host; the public one is for sitevault.toml, under [people].
+    """
+    from sitevault.audit.dsse import make_key
 
     public = make_key(file)
     session.answer(

@@ -30,6 +30,8 @@ class Session:
 
     def __init__(self, *, json: bool = False) -> None:
         self.json = json
+        self.lines = False
+        """Whether standard output holds one JSON document a line, of which the answer is the last."""
         self.yes = False
         self.config_path: Path | None = None
 
@@ -110,7 +112,8 @@ class Session:
 
     def print_json(self, data: object) -> None:
         """One JSON document on standard output."""
-        click.echo(json.dumps(data, indent=2, ensure_ascii=False, default=_plain))
+        indent = None if self.lines else 2
+        click.echo(json.dumps(data, indent=indent, ensure_ascii=False, default=_plain))
 
     def report(self, error: SitevaultError) -> None:
         """What happened, what to do, the exact command."""

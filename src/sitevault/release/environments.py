@@ -65,6 +65,10 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     webhook_from: Annotated[
         str | None, Meta(description="Name of the variable that holds the URL told of every step.")
     ] = None
+    webhook_secret_from: Annotated[
+        str | None,
+        Meta(description="Name of the variable with the secret that signs what the webhook is told."),
+    ] = None
     health_url: Annotated[
         str | None, Meta(description="The collector's /health/ready, asked while a release is observed.")
     ] = None

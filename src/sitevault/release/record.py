@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -14,7 +15,8 @@ from psycopg import sql
 from sitevault.db.catalog import Change, Object
 from sitevault.release.model import Bundle, DatabaseIdentity, ReleaseBlockedError, ReleasePlan, encode
 from sitevault.release.target import SQL, Target
-from sitevault.repair.ground import Ground
+from sitevault.repair.ground import LOCK_TIMEOUT, STATEMENT_TIMEOUT, Ground
+from sitevault.repair.ground import SQL as GROUND
 from sitevault.tenancy import audit_log
 from sitevault.tenancy.audit_log import Action, Json, acting
 
@@ -248,6 +250,16 @@ def end_release(ground: Ground, release_id: str, state: str, note: str) -> None:
     )
 
 
+@contextmanager
+def brief(ground: Ground) -> Iterator[None]:
+    """A short transaction on the record alone: it waits for no repair, and none waits for it."""
+    with ground.conn.transaction():
+        ground.conn.execute(
+            GROUND.bound_waiting, {"lock_timeout": LOCK_TIMEOUT, "statement_timeout": STATEMENT_TIMEOUT}
+        )
+        yield
+
+
 # -- what was done and said ------------------------------------------------------------------------------------
 
 
@@ -272,13 +284,13 @@ def journal(ground: Ground, release_id: str | None = None) -> list[Entry]:
     return [Entry(*row) for row in ground.all(query(ground, SQL.journal), {"release_id": release_id})]
 
 
-def add_attestation(ground: Ground, one: Attestation) -> None:
-    """Keep a signed statement; one that is there already stays as it is."""
-    ground.conn.execute(query(ground, SQL.record_attestation), one._asdict())
+def add_attestation(ground: Ground, one: Attestation) -> bool:
+    """Keep a signed statement; one that is there already stays as it is. Whether it was new."""
+    return ground.conn.execute(query(ground, SQL.record_attestation), one._asdict()).rowcount == 1
 
 
-def attestations(ground: Ground, bundle_digest: str) -> list[Attestation]:
-    """The statements about a bundle, the oldest first; not verified."""
+def attestations(ground: Ground, bundle_digest: str | None = None) -> list[Attestation]:
+    """The statements about a bundle, or about any, the oldest first; not verified."""
     rows = ground.all(query(ground, SQL.attestations), {"bundle_digest": bundle_digest})
     return [Attestation(*row) for row in rows]
 

@@ -298,6 +298,30 @@ ALTER FUNCTION ops.attach_day(parent regclass, made regclass, day date) OWNER TO
 COMMENT ON FUNCTION ops.attach_day(parent regclass, made regclass, day date) IS 'Secure the table of one day and attach it.';
 
 --
+-- Name: begin_work(boolean); Type: FUNCTION; Schema: ops; Owner: sitevault_owner
+--
+
+CREATE FUNCTION ops.begin_work(while_paused boolean DEFAULT false) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    IF NOT pg_try_advisory_xact_lock_shared(hashtext('sitevault.pause')) THEN
+        RETURN false; -- somebody is pausing at this moment
+    END IF;
+    RETURN while_paused OR NOT EXISTS (SELECT FROM ops.pause AS p WHERE p.paused);
+END
+$$;
+
+ALTER FUNCTION ops.begin_work(while_paused boolean) OWNER TO sitevault_owner;
+
+--
+-- Name: FUNCTION begin_work(while_paused boolean); Type: COMMENT; Schema: ops; Owner: sitevault_owner
+--
+
+COMMENT ON FUNCTION ops.begin_work(while_paused boolean) IS 'Whether events may be carried in this transaction; asked before each claim, and what a pause waits for.';
+
+--
 -- Name: day_bound(regclass, date); Type: FUNCTION; Schema: ops; Owner: sitevault_owner
 --
 
@@ -4549,6 +4573,13 @@ GRANT ALL ON FUNCTION mart.funnel(of_tenant bytea, from_day date, to_day date, V
 --
 
 REVOKE ALL ON FUNCTION ops.attach_day(parent regclass, made regclass, day date) FROM PUBLIC;
+
+--
+-- Name: FUNCTION begin_work(while_paused boolean); Type: ACL; Schema: ops; Owner: sitevault_owner
+--
+
+REVOKE ALL ON FUNCTION ops.begin_work(while_paused boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION ops.begin_work(while_paused boolean) TO sitevault_worker;
 
 --
 -- Name: FUNCTION day_bound(parent regclass, day date); Type: ACL; Schema: ops; Owner: sitevault_owner

@@ -16,8 +16,9 @@ from tests import given
 
 from sitevault import clock
 from sitevault.audit.chain import Chain, verify
+from sitevault.audit.dsse import make_key
 from sitevault.audit.model import Verdict
-from sitevault.audit.seal import SealError, make_key, open_seal, seal
+from sitevault.audit.seal import SealError, open_seal, seal
 from sitevault.cli.main import run
 from sitevault.db.connect import Database, connect
 from sitevault.db.embedded import EmbeddedServer

@@ -41,7 +41,7 @@ GRANT INSERT ON business.site_event_enrichment_s TO sitevault_worker;
 GRANT USAGE ON SEQUENCE ops.load_id_seq, ops.replay_id_seq TO sitevault_worker;
 GRANT EXECUTE ON FUNCTION
 ops.ensure_partition(regclass, date), ops.ensure_partitions_ahead(integer), ops.empty_default(regclass),
-raw.requeue_instead_of_update(), staging.supersede(bytea, bigint [], bigint []),
+ops.begin_work(boolean), raw.requeue_instead_of_update(), staging.supersede(bytea, bigint [], bigint []),
 business.encode_part(text), business.hash_key(text, bytea, text []),
 mart.funnel(bytea, date, date, text []), auth.tenant_key(text)
 TO sitevault_worker;

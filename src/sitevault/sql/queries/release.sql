@@ -166,10 +166,10 @@ VALUES (
 ON CONFLICT (attestation_id) DO NOTHING;
 
 -- name: attestations
--- The signed statements about a bundle, the oldest first.
+-- The signed statements about a bundle (about any, without a digest), the oldest first.
 SELECT attestation_id, kind, environment, bundle_digest, plan_digest, signer, envelope, recorded_at
 FROM {attestation}
-WHERE bundle_digest = %(bundle_digest)s
+WHERE %(bundle_digest)s::text IS NULL OR bundle_digest = %(bundle_digest)s
 ORDER BY recorded_at, attestation_id;
 
 -- name: record_observation

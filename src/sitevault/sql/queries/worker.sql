@@ -1,10 +1,11 @@
 -- The queue: manifests and requeued dead letters.
 
 -- name: claim_batches
--- Pending manifests in order, locked for this transaction; those another worker holds are passed over.
+-- Pending manifests in order, locked for this transaction; those another worker holds are passed over; none in a pause.
 SELECT batch_id, events, received_timestamp
 FROM raw.batch
-WHERE state = 'PENDING' AND batch_id > %(after)s AND (not_before IS NULL OR not_before <= now())
+WHERE (SELECT ops.begin_work())
+    AND state = 'PENDING' AND batch_id > %(after)s AND (not_before IS NULL OR not_before <= now())
 ORDER BY batch_id
 LIMIT %(most)s
 FOR UPDATE SKIP LOCKED;
@@ -38,10 +39,10 @@ WHERE batch_id = ANY(%(batch_ids)s)
 ORDER BY raw_event_id;
 
 -- name: claim_requeued
--- Dead letters that were sent back, oldest first.
+-- Dead letters that were sent back, oldest first; none in a pause.
 SELECT tenant_hk, raw_event_id, batch_id
 FROM raw.dead_letter
-WHERE status = 'PENDING'
+WHERE (SELECT ops.begin_work()) AND status = 'PENDING'
 ORDER BY requeued_at
 LIMIT %(most)s
 FOR UPDATE SKIP LOCKED;
