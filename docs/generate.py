@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from docs import catalog, checks, gates, registries
+from docs import bundles, catalog, checks, gates, registries, release
 from sitevault.config import Config
 from sitevault.db import binaries, embedded, expected
 from sitevault.db.catalog import capture
@@ -28,6 +28,10 @@ PAGES = {
     "configuration.md": registries.configuration_page,
     "environments.md": registries.environments_page,
     "gates.md": gates.gates_page,
+    "hazards.md": release.hazards_page,
+    "preflight.md": release.preflight_page,
+    "release-toml.md": bundles.release_toml_page,
+    "lints.md": bundles.lints_page,
     "reasons.md": registries.reasons_page,
     "exit-codes.md": registries.exit_codes_page,
     "rules.md": registries.rules_page,

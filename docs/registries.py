@@ -151,11 +151,11 @@ def environments_page() -> str:
         "is never in the file: `url_from` names the variable that holds it.",
         block(EXAMPLE_OF_ENVIRONMENTS, "toml"),
         "## [environments.NAME]",
-        _settings_of(Environment),
+        settings_of(Environment),
         "## [environments.NAME.scheduler]",
         "Statements of the database's owner. Without them nothing can pause a foreign database's jobs, and a plan "
         "says so.",
-        _settings_of(Scheduler),
+        settings_of(Scheduler),
     )
 
 
@@ -180,12 +180,14 @@ success_rate = 0.99
 availability = 0.999"""
 
 
-def _settings_of(kind: type) -> str:
+def settings_of(kind: type) -> str:
+    """Every key of a table of settings, with default and range."""
     hints = get_type_hints(kind, include_extras=True)
     rows = []
     for field in msgspec.structs.fields(kind):
         meta = _meta(hints[field.name])
-        default = "demanded" if field.required else code(_toml(field.default)) if field.default else ""
+        given = "" if field.default is msgspec.NODEFAULT else _toml(field.default)
+        default = "demanded" if field.required else code(given) if field.default else ""
         rows.append((code(field.name), default, _range(meta), meta.description))
     return table(("setting", "default", "range", "what it is"), rows)
 

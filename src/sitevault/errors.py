@@ -89,5 +89,11 @@ class UnknownReplayError(SitevaultError):
     """No replay has this number."""
 
 
+class WorkersPausedError(SitevaultError):
+    """Somebody paused whoever carries events; nothing was carried."""
+
+    exit_code = Exit.BLOCKED
+
+
 class ReplayStoppedError(SitevaultError):
     """A replay could not go on; what it did is committed, and it can be resumed."""

@@ -78,3 +78,11 @@ def test_undoing_a_change_brings_the_digest_back(shop: psycopg.Connection) -> No
     shop.execute("GRANT SELECT ON shop.thing TO PUBLIC")
     shop.execute("REVOKE SELECT ON shop.thing FROM PUBLIC")
     assert capture(shop).digest == before.digest
+
+
+def test_the_comment_of_a_table_is_the_tables_alone(database: Database) -> None:
+    with connect(database.admin_conninfo) as admin:
+        admin.execute(GROUND)
+        before = capture(admin)
+        admin.execute("COMMENT ON TABLE shop.thing IS 'what is sold'")
+        assert [str(change.object) for change in before.changes(capture(admin))] == ["table shop.thing"]

@@ -29,6 +29,12 @@ from sitevault.reasons import EXPLAINED, Reason
 from sitevault.release import environments
 from sitevault.release.gates import GATES
 from sitevault.release.gates.model import PRODUCTION, TESTING, Gate, Thresholds, thresholds
+from sitevault.release.hazards import MEANINGS, HazardName
+from sitevault.release.lint.model import Lint
+from sitevault.release.lint.run import LINTS
+from sitevault.release.model import Allowance
+from sitevault.release.preflight.registry import ITEMS
+from sitevault.release.source import ClaimOf, Manifest
 from sitevault.staging.enrich.referrer import TABLE, Channel
 from sitevault.staging.mapping import FIELDS
 from sitevault.staging.rules import RULES
@@ -110,6 +116,22 @@ def test_the_file_of_environments_loads() -> None:
     found = environments.read(Config(environments=example["environments"], people=example["people"]))
     assert list(found.of) == ["testing", "production"]
     assert found.before("production") == "testing"
+
+
+def test_the_release_toml_that_is_shown_is_one_with_every_key() -> None:
+    example = tomllib.loads(next(block.text for block in blocks("toml") if block.page.name == "release-toml.md"))
+    assert msgspec.convert(example, Manifest).claims[0].fixes == "F3"
+    assert example.keys() == {field.name for field in msgspec.structs.fields(Manifest)}
+    shown = {row[0] for row in rows(text("release-toml.md"))}
+    for kind in (Manifest, ClaimOf, Allowance):
+        assert {f"`{field.name}`" for field in msgspec.structs.fields(kind)} <= shown
+
+
+@pytest.mark.parametrize("lint", LINTS, ids=lambda lint: lint.id)
+def test_every_lint_is_documented_with_all_it_has_to_say(lint: Lint) -> None:
+    shown = section(REFERENCE / "lints.md", f"## {lint.id}")
+    for said in (f"`{lint.severity}`", lint.looks_for, lint.why, lint.mend):
+        assert said in shown
 
 
 def test_every_reason_is_documented_with_its_meaning_and_status() -> None:
@@ -272,3 +294,15 @@ def test_every_threshold_is_documented_with_its_defaults() -> None:
 def test_the_thresholds_shown_are_accepted() -> None:
     (example,) = [block.text for block in blocks("toml") if block.page.name == "gates.md"]
     assert thresholds("mock", tomllib.loads(example)["environments"]["mock"]["gates"]).null_rate_drop is None
+
+
+def test_every_hazard_has_its_meaning_and_its_page() -> None:
+    assert set(MEANINGS) == set(HazardName)
+    page = text("hazards.md")
+    for name in HazardName:
+        assert f"\n## {name}\n" in page
+        assert all(said in page for said in MEANINGS[name])
+
+
+def test_every_item_of_the_preflight_is_on_its_page_in_order() -> None:
+    assert [cells[0] for cells in rows(text("preflight.md"))[2:]] == [f"`{item.id}`" for item in ITEMS]

@@ -35,7 +35,9 @@ def house(database: Database, name: str = "testing") -> Iterator[Target]:
         judge.execute(SQL.read_only)
         settings = Environment(home=Path("somewhere"))
         conninfo = database.conninfo(Role.MIGRATOR, "release")
-        target = Target(name, settings, "house", Ground(conn, True), judge, conninfo, "here", Config(), database)
+        target = Target(
+            name, settings, "house", Ground(conn, True), judge, conninfo, _place(conn), Config(), database
+        )
         _enroll(target)
         yield target
 
@@ -47,9 +49,13 @@ def guide(database: Database, name: str = "testing", **settings: Any) -> Iterato
     with connect(conninfo, autocommit=True) as conn, connect(conninfo, autocommit=True) as judge:
         judge.execute(SQL.read_only)
         of_it = Environment(url_from="TESTING_URL", **settings)
-        target = Target(name, of_it, "guide", Ground(conn, False), judge, conninfo, "here", Config())
+        target = Target(name, of_it, "guide", Ground(conn, False), judge, conninfo, _place(conn), Config())
         _enroll(target)
         yield target
+
+
+def _place(conn: psycopg.Connection[Any]) -> str:
+    return f"{conn.info.host}:{conn.info.port}/{conn.info.dbname}"
 
 
 def _enroll(target: Target) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from attesting import World, bundle, plan, world
 from sitevault.db.connect import Database
@@ -14,7 +15,6 @@ from sitevault.db.embedded import EmbeddedServer
 from sitevault.db.roles import Role
 from sitevault.errors import ConfigurationError
 from sitevault.release import approve, attest, record
-from sitevault.release.attest import Statement
 from sitevault.release.model import ReleaseBlockedError
 from sitevault.release.target import Target
 
@@ -148,8 +148,6 @@ def test_a_plan_for_another_bundle_is_refused(here: World, target: Target) -> No
 
 
 def test_an_edited_plan_is_not_approved(here: World, target: Target) -> None:
-    from msgspec import structs
-
     edited = structs.replace(plan(target, BUNDLE), author="nobody")
     with pytest.raises(ReleaseBlockedError, match="changed after it was made"):
         approve.approve(target, edited, here.environments, "eve", here.key("eve"))
@@ -198,13 +196,9 @@ def test_an_approval_for_another_environment_put_on_record_here_does_not_count(
     made = plan(target, BUNDLE)
     approved(here, target, "ada")
     (one,) = approve.approvals(target, made, here.environments)
-    from msgspec import structs
-
-    other = Statement(
-        attest.about("fix", "1", BUNDLE.digest), structs.replace(one, approver="bob", environment="testing"), "bob"
-    )
-    with target.ground.transaction():
-        attest.keep(target, attest.sign(other, here.key("bob")), other)
+    other = structs.replace(one, approver="bob", environment="testing")
+    with record.brief(target.ground):
+        attest.keep(target, attest.signed(attest.about("fix", "1", BUNDLE.digest), other, here.key("bob")))
     with pytest.raises(ReleaseBlockedError, match="1 missing"):
         counted(here, target)
 

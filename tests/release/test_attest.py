@@ -16,7 +16,7 @@ from sitevault.audit import dsse
 from sitevault.errors import ConfigurationError
 from sitevault.observe.kpis import Verdict
 from sitevault.release import attest
-from sitevault.release.attest import Approval, AttestationError, Judged, Judgement, Statement
+from sitevault.release.attest import Approval, AttestationError, Decision, Judged, Statement
 
 SUBJECT = attest.about("fix", "1", "a" * 64)
 APPROVED = Approval(
@@ -27,7 +27,7 @@ APPROVED = Approval(
     approver="ada",
     at="2026-11-27T12:00:00.000Z",
 )
-PASSED = Judgement(
+PASSED = Decision(
     verdict="PASSED",
     plan="b" * 64,
     environment="mock",
@@ -71,10 +71,10 @@ def said(envelope: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("predicate", [APPROVED, PASSED], ids=["approval", "verdict"])
 def test_what_was_signed_is_read_back_with_the_person_who_signed(
-    keys: Path, people: dict[str, Path], predicate: Approval | Judgement
+    keys: Path, people: dict[str, Path], predicate: Approval | Decision
 ) -> None:
-    found = attest.verify(attest.sign(Statement(SUBJECT, predicate), keys / "ada"), people)
-    assert found == Statement(SUBJECT, predicate, "ada")
+    envelope = attest.sign(Statement(SUBJECT, predicate), keys / "ada")
+    assert attest.verify(envelope, people) == Statement(SUBJECT, predicate, "ada", envelope)
 
 
 def test_an_approval_is_an_in_toto_statement_about_the_bundle(envelope: str) -> None:

@@ -94,7 +94,8 @@ def test_a_release_that_is_green_by_every_figure_and_takes_any_tenant_fails_by_t
 
 def test_a_staging_function_that_looks_the_tenant_up_again_fails_the_tenancy(healthy: Released) -> None:
     healthy.run(
-        "UPDATE staging.site_tracking_events_s SET tenant_hk = (SELECT min(tenant_hk) FROM auth.tenant_h)"
+        "UPDATE staging.site_tracking_events_s"
+        " SET tenant_hk = (SELECT tenant_hk FROM auth.tenant_h ORDER BY load_date LIMIT 1)"
         " WHERE raw_event_id = (SELECT max(raw_event_id) FROM raw.site_tracking_events_r)"
     )
     found = healthy.gate("tenancy")
@@ -109,16 +110,50 @@ def test_events_without_a_key_are_counted_and_never_green(healthy: Released) -> 
     assert f"{EVENTS} carry nothing that shows whose they are" in found.note
 
 
-def test_a_fix_that_drops_enrichment_fails_by_the_null_rate_alone(released: Released) -> None:
+def test_events_that_the_door_of_before_misplaced_are_said_and_are_not_this_releases_doing(
+    new_database: Callable[[str], Database],
+) -> None:
+    """The incident's own fix carries five such events: two contradict their tenant, two came without a key."""
+    database = new_database("template0")
+    with connect(database.admin_conninfo) as conn:
+        incident.build(conn)
+    released = Released(database, "guide", now(database))
+    with connect(database.admin_conninfo) as conn:
+        incident.mend(conn)
+    carried(database)
+    found = released.gate("tenancy")
+    assert found.verdict is PASS
+    assert "4 from before the deploy are not proved" in found.note
+
+
+def test_a_fix_that_drops_enrichment_fails_by_the_null_rate(released: Released) -> None:
     with connect(released.database.admin_conninfo) as conn:
         mended = incident.text("fixed/staging")
         conn.execute(mended.replace("v_details->>'device_type', staging.browser_of(v_details)", "NULL, NULL"))
     carried(released.database)
     judgement = released.judged()
-    assert {name for name, one in verdicts(judgement).items() if one is not PASS} == {"null_rate"}
-    (found,) = judgement.of(FAIL)
+    failed = {one.name: one for one in judgement.of(FAIL)}
+    assert {name for name, one in verdicts(judgement).items() if one is not PASS} == {"null_rate", "mapping"}
+    found = failed["null_rate"]
     assert "browser of page_view: 100 % filled before, 0 of 100 now" in found.note
     assert "device_type of button_click" in found.note
+
+
+def test_a_fix_that_drops_what_payloads_carry_fails_without_a_baseline_too(released: Released) -> None:
+    with connect(released.database.admin_conninfo) as conn:
+        mended = incident.text("fixed/staging")
+        conn.execute(mended.replace("v_details->>'device_type', staging.browser_of(v_details)", "NULL, NULL"))
+    carried(released.database)
+    alone = Released(released.database, "guide", released.since)
+    found = alone.gate("mapping")
+    assert (found.verdict, found.note) == (FAIL, f"device_type: 0 of {EVENTS}")
+
+
+def test_few_events_leave_the_mapping_open(released: Released) -> None:
+    carried(released.database, 3)
+    found = released.gate("mapping")
+    assert found.verdict is INCONCLUSIVE
+    assert found.more_needed is not None
 
 
 def test_a_column_that_is_gone_is_empty(healthy: Released) -> None:

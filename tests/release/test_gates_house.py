@@ -10,8 +10,10 @@ from gating import EVENTS, Released, house_deployed, many_loads, now, verdicts, 
 from given import Sender, land, page_view, row, sender
 from observing import POISON, drain, refuse_poison
 from sitevault.db.connect import Database
+from sitevault.db.roles import Role
 from sitevault.observe.kpis import Verdict
 from sitevault.release.gates.model import Drift
+from sitevault.release.judge import judge
 
 PASS, FAIL, INCONCLUSIVE, NO_DATA = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.NO_DATA
 
@@ -77,6 +79,14 @@ def test_events_that_are_stuck_but_still_in_time_keep_a_release_from_passing(
     land(healthy.database, stuck)
     found = healthy.gate("success_rate")
     assert (found.verdict, found.k, found.n) == (INCONCLUSIVE, EVENTS, EVENTS)
+
+
+def test_events_that_came_last_and_are_still_in_time_keep_nobody_from_passing(
+    healthy: Released, who: Sender
+) -> None:
+    land(healthy.database, [row(who, page_view(9_000 + number)) for number in range(40)])
+    found = healthy.gate("success_rate")
+    assert (found.verdict, found.k, found.n) == (PASS, EVENTS, EVENTS)
 
 
 def test_events_in_error_fail_the_success_and_the_error_rate(healthy: Released, who: Sender) -> None:
@@ -150,6 +160,12 @@ def test_enrichment_that_was_dropped_fails_by_the_null_rate_and_by_nothing_else(
     assert f"browser of page_view: 100 % filled before, 0 of {EVENTS} now" in found.note
 
 
+def test_a_mapping_that_lost_a_field_fails_without_a_baseline_too(healthy: Released) -> None:
+    healthy.run("UPDATE staging.site_tracking_events_s SET page_title = NULL")
+    found = Released(healthy.database, "house", healthy.since).gate("mapping")
+    assert (found.verdict, found.note) == (FAIL, f"page_title: 0 of {EVENTS}")
+
+
 def test_a_column_filled_with_nothing_is_empty(healthy: Released) -> None:
     healthy.run("UPDATE staging.site_tracking_events_s SET page_title = ''")
     assert "page_title of page_view" in healthy.gate("null_rate").note
@@ -218,18 +234,19 @@ def test_who_waits_since_before_the_deploy_is_said_and_fails_nothing(healthy: Re
 
 def test_an_object_that_moved_since_is_drift(healthy: Released) -> None:
     with healthy.reading() as conn:
-        from sitevault.release.judge import judge
-
         moved = judge(conn, "house", healthy.since, drift=lambda: Drift(3, ("function business.hash_key",)))
         unknown = judge(conn, "house", healthy.since)
     assert verdicts(moved)["drift"] is FAIL
     assert verdicts(unknown)["drift"] is NO_DATA
 
 
+def test_a_connection_that_commits_by_itself_does_as_well(healthy: Released) -> None:
+    with healthy.database.connect(Role.JUDGE, autocommit=True) as conn:
+        assert verdicts(judge(conn, "house", healthy.since))["success_rate"] is PASS
+
+
 def test_judging_leaves_no_transaction_open_and_writes_nothing(healthy: Released) -> None:
     with healthy.reading() as conn:
-        from sitevault.release.judge import judge
-
         judge(conn, "house", healthy.since)
         assert conn.info.transaction_status.name == "IDLE"
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -18,14 +19,20 @@ from tests.collecting import start_collector as start_collector
 from tests.release.targets import Heard, house, own_process, pending, until, working
 from tests.replaying import assert_confirmed
 
+from sitevault import clock
 from sitevault.config import Config
 from sitevault.db.connect import Database, connect
 from sitevault.db.roles import Role
-from sitevault.errors import Exit
+from sitevault.errors import Exit, WorkersPausedError
+from sitevault.observe import health
 from sitevault.release import pause, record
 from sitevault.release.events import Teller, silent
 from sitevault.release.model import ReleaseBlockedError
 from sitevault.release.target import Target
+from sitevault.replay import book, run
+from sitevault.replay.enrich import enrich
+from sitevault.replay.rebuild import rebuild
+from sitevault.replay.selection import Selection
 from sitevault.worker.claim import claim_batches
 from sitevault.worker.run import Worker
 
@@ -260,3 +267,104 @@ def test_the_collector_may_not_even_ask_whether_there_is_a_pause(database: Datab
         pytest.raises(psycopg.errors.InsufficientPrivilege),
     ):
         collector.execute("SELECT ops.begin_work()")
+
+
+def test_status_shows_the_pause_with_its_holder_its_reason_and_the_exact_command(
+    database: Database, target: Target
+) -> None:
+    land(database, 1)
+    pause.pause(target, "r1", "deploying fix 1", SILENT)
+    with database.connect(Role.JUDGE) as judge:
+        found = health.examine(judge, Config(pending_limit_seconds=0))
+    assert found.exit_code is Exit.FINDINGS
+    assert found.paused is not None
+    assert "for release r1" in found.findings[0]
+    assert "deploying fix 1" in found.findings[0]
+    assert "sitevault release resume --env testing" in found.findings[0]
+    assert found.findings[1].endswith("they wait for the end of the pause")
+    pause.resume(target, SILENT)
+    with database.connect(Role.JUDGE) as judge:
+        assert health.examine(judge, Config()).paused is None
+
+
+def test_a_replay_by_hand_is_told_of_the_pause_and_goes_on_where_that_is_meant(
+    database: Database, target: Target
+) -> None:
+    land(database, 3)
+    pause.pause(target, "r1", "deploying", SILENT)
+    pending_ones = Selection(statuses=("PENDING",))
+    with pytest.raises(WorkersPausedError, match="deploying") as refusal:
+        run.start(database, Config(), pending_ones)
+    assert refusal.value.exit_code is Exit.BLOCKED
+    assert run.start(database, Config(), pending_ones, while_paused=True).vaulted == 3
+    assert assert_confirmed(database).vaulted == 3
+
+
+def test_a_replay_that_runs_when_the_pause_comes_stops_and_can_be_resumed(
+    database: Database, target: Target
+) -> None:
+    land(database, 6)
+
+    def then_pause(reached: int, _: int) -> None:
+        if reached == 2:
+            pause.pause(target, "r1", "deploying", SILENT)
+
+    with pytest.raises(WorkersPausedError):
+        run.start(database, Config(), Selection(statuses=("PENDING",)), batch=2, heard=then_pause)
+    pause.resume(target, SILENT)
+    with database.connect(Role.JUDGE) as judge:
+        (stopped,) = book.newest(judge, 5)
+    assert (stopped.state, stopped.reached) == ("STOPPED", 2)
+    assert run.resume(database, Config(), stopped.replay_id).vaulted == 6
+
+
+def test_rebuilding_and_enriching_by_hand_heed_the_pause(database: Database, target: Target) -> None:
+    pause.pause(target, "r1", "deploying", SILENT)
+    with pytest.raises(WorkersPausedError):
+        rebuild(database, Config(), "vault", accept_differences=True)
+    with pytest.raises(WorkersPausedError):
+        enrich(database, Config(), "bot")
+    assert rebuild(database, Config(), "vault").tenants == [], "looking changes nothing"
+    enrich(database, Config(), "bot", while_paused=True)
+
+
+def test_waiting_for_a_pause_is_nobodys_lateness_until_the_workers_had_their_time_again(target: Target) -> None:
+    moment = clock.now() - timedelta(minutes=10)
+    assert pause.stood_still(target, 60, moment) == 0
+    pause.pause(target, "r1", "deploying", SILENT)
+    assert pause.stood_still(target, 60, moment) >= 600
+    pause.resume(target, SILENT)
+    assert pause.stood_still(target, 60, moment) >= 600
+    assert pause.stood_still(target, 0, moment) == 0
+
+
+def test_under_traffic_no_load_is_written_once_a_pause_has_returned(database: Database, target: Target) -> None:
+    who, stop, landed = given.sender(database), threading.Event(), []
+
+    def keep_landing() -> None:
+        while not stop.is_set():
+            rows = [[given.row(who, given.page_view(len(landed) + flush))] for flush in range(5)]
+            landed.extend(given.land(database, *rows))
+
+    def loads() -> int:
+        row = target.judge.execute("SELECT count(*) FROM ops.load").fetchone()
+        assert row is not None
+        return int(row[0])
+
+    traffic = threading.Thread(target=keep_landing)
+    with working(database, workers=2, claim_events=3):
+        traffic.start()
+        try:
+            for cycle in range(5):
+                before = loads()
+                until(lambda before=before: loads() > before + 2)  # type: ignore[misc]
+                pause.pause(target, f"r{cycle}", "deploying", SILENT)
+                written = loads()
+                assert not stop.wait(0.2)
+                assert loads() == written
+                pause.resume(target, SILENT)
+        finally:
+            stop.set()
+            traffic.join()
+        until(lambda: pending(target.judge) == 0)
+    assert assert_confirmed(database).landed == len(landed)

@@ -15,7 +15,7 @@ from sitevault.db.embedded import EmbeddedServer
 from sitevault.errors import ConfigurationError
 from sitevault.observe.kpis import Verdict
 from sitevault.release import attest, promote, record
-from sitevault.release.attest import AttestationError, Judgement, Statement
+from sitevault.release.attest import AttestationError, Decision, Statement
 from sitevault.release.model import Bundle, ReleaseBlockedError
 from sitevault.release.target import Target
 
@@ -79,7 +79,7 @@ def test_a_verdict_says_what_was_judged_where_when_and_by_whom(here: World, targ
     (row,) = record.attestations(targets[0].ground, BUNDLE.digest)
     found = attest.verify(row.envelope, here.environments.people)
     assert found == said
-    assert isinstance(found.predicate, Judgement)
+    assert isinstance(found.predicate, Decision)
     known = record.require_identity(targets[0])
     assert (found.predicate.environment, found.predicate.fingerprint) == ("mock", known.fingerprint)
     assert found.predicate.since <= found.predicate.until
@@ -144,7 +144,7 @@ def test_a_failure_afterwards_takes_back_what_passed(
     with pytest.raises(ReleaseBlockedError, match="what passed no longer holds"):
         fetched(here, targets)
     with record.brief(targets[1].ground):
-        attest.keep(targets[1], attest.sign(failed, here.key("bob")), failed)
+        attest.keep(targets[1], failed)
     with pytest.raises(ReleaseBlockedError, match=r"failed there at 2030-01-01T12:02:00\.000Z, says bob"):
         allowed(here, targets[1])
 

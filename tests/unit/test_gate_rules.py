@@ -14,7 +14,7 @@ import pytest
 
 from sitevault.errors import ConfigurationError
 from sitevault.observe.kpis import Verdict
-from sitevault.release.gates import GATES, availability
+from sitevault.release.gates import GATES, availability, say
 from sitevault.release.gates.availability import probe
 from sitevault.release.gates.baseline import MOST_TYPES, OTHERS, Baseline, OfType, frequent, pairs
 from sitevault.release.gates.bounds import Trials, at_least
@@ -124,6 +124,25 @@ def test_rare_types_are_compared_together() -> None:
     assert compared[OTHERS][1].events == 7
 
 
+def test_a_baseline_of_a_few_events_is_nothing_to_compare_with() -> None:
+    def of(events: int) -> Baseline:
+        return Baseline(NOON, NOON, {"page_view": OfType(events, ((1.0, events),), events, {})})
+
+    assert of(30).comparable(30)
+    assert not of(29).comparable(30)
+
+
+def test_figures_are_never_rounded_in_their_own_favour() -> None:
+    assert say.at_least(0.949999) == "94.99 %"
+    assert say.at_most(0.050001) == "5.01 %"
+    assert say.percent(0.999) == "99.9 %"
+
+
+def test_a_type_is_shown_without_what_would_deceive_a_terminal() -> None:
+    assert say.name("page\x1b[2Jview") == "page?[2Jview"
+    assert len(say.name("x" * 500)) == 40
+
+
 def test_types_that_somebody_invents_without_end_are_kept_together() -> None:
     many = {f"type-{number}": OfType(1, ((1.0, 1),), 1, {}) for number in range(MOST_TYPES + 50)}
     kept = frequent(many | {"page_view": OfType(10, ((1.0, 10),), 10, {})})
@@ -219,4 +238,4 @@ def test_an_address_that_is_no_url_is_refused() -> None:
 def test_every_gate_says_all_that_its_reference_needs() -> None:
     for gate in GATES:
         assert all((gate.title, gate.target(PRODUCTION), gate.formula, gate.denominator, gate.house, gate.guide))
-    assert len({gate.name for gate in GATES}) == len(GATES) == 12
+    assert len({gate.name for gate in GATES}) == len(GATES) == 13

@@ -79,6 +79,9 @@ def _step(name: str, metavar: str, about: str) -> Callable[[Any], Any]:
     type=click.Choice(("bot", "geo", "referrer", "user_agent")),
     help="Derive this anew of events in the vault, with the data of now; what differs goes beside them.",
 )
+@click.option(
+    "--while-paused", is_flag=True, help="Also while a release pauses the workers; else it is refused (exit 6)."
+)
 @click.option("--resume", type=int, metavar="REPLAY", help="Go on with a replay that stopped.")
 @click.option(
     "--database", "url", metavar="URL", help="A foreign database of the guide's shape: its stuck events."
@@ -211,7 +214,7 @@ def _start(session: Session, selection: Selection, steps: list[PatchStep], optio
         with _progress(session) as heard:
             done = run.start(
                 database, session.config, selection, steps=steps, reason=options["reason"],
-                batch=options["batch"], rate=options["rate"], heard=heard,
+                batch=options["batch"], rate=options["rate"], while_paused=options["while_paused"], heard=heard,
             )  # fmt: skip
     return _answer(session, done)
 
@@ -221,8 +224,9 @@ def _resume(session: Session, options: dict[str, Any]) -> int:
 
     with session.database() as database, _progress(session) as heard:
         done = run.resume(
-            database, session.config, options["resume"], batch=options["batch"], rate=options["rate"], heard=heard
-        )
+            database, session.config, options["resume"],
+            batch=options["batch"], rate=options["rate"], while_paused=options["while_paused"], heard=heard,
+        )  # fmt: skip
     return _answer(session, done)
 
 
@@ -236,6 +240,7 @@ def _rebuild(session: Session, options: dict[str, Any]) -> int:
         found = rebuild(
             database, session.config, options["level"], tenant_hk=tenant_hk,
             accept_differences=options["accept_differences"] and not options["dry_run"], reason=options["reason"],
+            while_paused=options["while_paused"],
             heard=lambda tenant, events: session.say(f"{tenant}: {events} events rebuilt"),
         )  # fmt: skip
     result = found.as_dict()
@@ -264,7 +269,8 @@ def _enrich(session: Session, options: dict[str, Any]) -> int:
     with session.database() as database:
         done = enrich(
             database, session.config, options["enrichment"], tenant_hk=tenant_hk, dry_run=options["dry_run"],
-            reason=options["reason"], heard=lambda tenant, events: session.say(f"{tenant}: {events} events"),
+            reason=options["reason"], while_paused=options["while_paused"],
+            heard=lambda tenant, events: session.say(f"{tenant}: {events} events"),
         )  # fmt: skip
     result = done.as_dict()
     lines = [f"{done.looked_at} events looked at, {done.changed} differ."]

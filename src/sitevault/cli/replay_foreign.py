@@ -15,7 +15,7 @@ from sitevault.errors import Exit, UsageError
 if TYPE_CHECKING:
     from sitevault.replay.foreign import Replayed, Selection
 
-_FITTING = {"url", "through", "ids", "tenant_bk", "statuses", "dry_run"}
+_FITTING = {"url", "through", "ids", "tenant_bk", "statuses", "dry_run", "while_paused"}
 _SHOWN = 100
 
 
@@ -34,7 +34,14 @@ def replay_foreign(session: Session, context: click.Context) -> int:
         if events and not options["dry_run"]:
             session.confirm(f"Replay {len(events)} events of {conn.info.dbname}?")
         with _progress(session) as heard:
-            done = foreign.replay(conn, through, events, dry_run=options["dry_run"], heard=heard)
+            done = foreign.replay(
+                conn,
+                through,
+                events,
+                dry_run=options["dry_run"],
+                while_paused=options["while_paused"],
+                heard=heard,
+            )
     session.answer(as_dict(done), "\n".join(text(done)))
     return Exit.OK if done.complete else Exit.FINDINGS
 
@@ -88,7 +95,7 @@ def _refuse_others(context: click.Context) -> None:
     if typed:
         raise UsageError(
             f"{', '.join(typed)} and --database do not go together.",
-            fix="With --database: --id, --tenant, --status PENDING or ERROR, --through, --dry-run.",
+            fix="With --database: --id, --tenant, --status PENDING|ERROR, --through, --dry-run, --while-paused.",
         )
 
 

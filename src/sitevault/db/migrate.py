@@ -7,7 +7,7 @@ import functools
 import getpass
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -164,42 +164,64 @@ def _create_ledger(conn: psycopg.Connection) -> None:
     conn.execute(_SQL.grant_ledger)
 
 
+def carry_out(conn: psycopg.Connection, todo: MigrationPlan) -> None:
+    """All of the plan within the caller's transaction, as the role it acts as; waits and retries are the caller's.
+
+    Raises MigrationError; the caller rolls everything back.
+    """
+    for migration in todo.pending:
+        _run_and_record(conn, migration)
+    if todo.objects_changed:
+        _run_objects(conn, todo)
+
+
+def applied_just_now(conn: psycopg.Connection) -> list[int]:
+    """The numbers of the migrations that the open transaction applied, in order."""
+    return [version for (version,) in conn.execute(_SQL.applied_just_now).fetchall()]
+
+
+def forget(conn: psycopg.Connection, versions: Sequence[int], objects_sha256: str) -> None:
+    """Take migrations, and that set of objects, out of the ledger: a release that brought them is taken back."""
+    conn.execute(_SQL.forget_migrations, {"versions": list(versions)})
+    conn.execute(_SQL.forget_objects, {"sha256": objects_sha256})
+
+
 def _apply(conn: psycopg.Connection, migration: Migration) -> None:
+    _in_transaction(conn, functools.partial(_run_and_record, conn, migration))
+
+
+def _run_and_record(conn: psycopg.Connection, migration: Migration) -> None:
     start = time.monotonic()
-
-    def work() -> None:
-        _run_file(conn, migration)
-        conn.execute(
-            _SQL.record_migration,
-            {
-                "version": migration.version,
-                "name": migration.name,
-                "sha256": migration.sha256,
-                "applied_by": _applied_by(),
-                "duration_ms": round((time.monotonic() - start) * 1000),
-            },
-        )
-
-    _in_transaction(conn, work)
+    _run_file(conn, migration)
+    conn.execute(
+        _SQL.record_migration,
+        {
+            "version": migration.version,
+            "name": migration.name,
+            "sha256": migration.sha256,
+            "applied_by": _applied_by(),
+            "duration_ms": round((time.monotonic() - start) * 1000),
+        },
+    )
 
 
 def _apply_objects(conn: psycopg.Connection, todo: MigrationPlan) -> None:
+    _in_transaction(conn, functools.partial(_run_objects, conn, todo))
+
+
+def _run_objects(conn: psycopg.Connection, todo: MigrationPlan) -> None:
     start = time.monotonic()
-
-    def work() -> None:
-        for file in todo.objects:
-            _run_file(conn, file)
-        conn.execute(_SQL.grant_ledger)
-        conn.execute(
-            _SQL.record_objects,
-            {
-                "sha256": todo.objects_sha256,
-                "applied_by": _applied_by(),
-                "duration_ms": round((time.monotonic() - start) * 1000),
-            },
-        )
-
-    _in_transaction(conn, work)
+    for file in todo.objects:
+        _run_file(conn, file)
+    conn.execute(_SQL.grant_ledger)
+    conn.execute(
+        _SQL.record_objects,
+        {
+            "sha256": todo.objects_sha256,
+            "applied_by": _applied_by(),
+            "duration_ms": round((time.monotonic() - start) * 1000),
+        },
+    )
 
 
 def _run_file(conn: psycopg.Connection, file: SqlFile) -> None:

@@ -87,6 +87,8 @@ def ask(snapshot: Snapshot) -> Answer:
     (server,) = snapshot.read("plpgsql_check", lambda: snapshot.rows(SQL.available, _Server))
     if not server.available:
         return Answer(not_asked="the server does not have the extension plpgsql_check")
+    if server.schema is None and snapshot.options.ground is Ground.HERE:
+        return Answer(not_asked="the extension plpgsql_check is not installed in this database")
     try:
         with _ground(snapshot, server) as (conn, schema):
             return _check_all(conn, schema, {one.full_name: one.source for one in snapshot.functions})
@@ -100,6 +102,11 @@ def ask(snapshot: Snapshot) -> Answer:
 def _ground(snapshot: Snapshot, server: _Server) -> Iterator[tuple[psycopg.Connection[Any], str]]:
     """A connection where the extension is, in a transaction that is rolled back, and the extension's schema."""
     extension = f"sitevault_doctor_{secrets.token_hex(8)}"
+    if snapshot.options.ground is Ground.HERE:
+        with undone(snapshot.connection):
+            _limit(snapshot.connection)
+            yield snapshot.connection, server.schema or extension
+        return
     if snapshot.options.ground is Ground.TARGET:
         with snapshot.connect() as conn, undone(conn):
             _limit(conn)

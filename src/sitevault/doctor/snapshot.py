@@ -57,10 +57,14 @@ class Shape(StrEnum):
 
 
 class Ground(StrEnum):
-    """Where functions are tried: on a schema-only scratch copy, or on the database itself, rolled back."""
+    """Where functions are tried: on a schema-only scratch copy, or on the database itself, rolled back.
+
+    HERE is the snapshot's own transaction, which may have changed the schema already; nobody asks for it by name.
+    """
 
     CLONE = "clone"
     TARGET = "target"
+    HERE = "here"
 
 
 @dataclass(frozen=True)

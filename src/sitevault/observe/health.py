@@ -64,6 +64,30 @@ class Connected:
 
 
 @dataclass(frozen=True)
+class Paused:
+    """Whoever carries events stands still, and why; collectors go on landing."""
+
+    by: str
+    since: datetime
+    message: str
+    release_id: str | None
+    environment: str | None
+    seconds: float
+
+    @property
+    def command(self) -> str:
+        return f"sitevault release resume --env {self.environment or 'NAME'}"
+
+    @property
+    def sentence(self) -> str:
+        holder = f"{self.by}, for release {self.release_id[:12]}" if self.release_id else self.by
+        return (
+            f"The workers are paused by {holder} since {self.since:%Y-%m-%d %H:%M} UTC: {self.message}; "
+            f"when it is done: {self.command}"
+        )
+
+
+@dataclass(frozen=True)
 class _Clock:
     now: datetime
 
@@ -78,6 +102,7 @@ class Health:
     last_received_seconds: float | None
     last_load: Load | None
     connected: Connected
+    paused: Paused | None
     failures: tuple[Counted, ...]
     rules: tuple[Counted, ...]
     partitions: tuple[Partitions, ...]
@@ -123,6 +148,7 @@ class Health:
             "last_event_seconds": self.last_received_seconds,
             "last_load": self.last_load and vars(self.last_load),
             "connections": vars(self.connected),
+            "paused": self.paused and vars(self.paused),
             "errors": [vars(counted) for counted in self.failures],
             "rules": [vars(counted) for counted in self.rules],
             "partitions": [vars(partition) for partition in self.partitions],
@@ -166,6 +192,7 @@ def examine(
             window_hours=hours,
             pending_limit_seconds=config.pending_limit_seconds,
             connected=_connected(judge),
+            paused=_paused(judge),
         )
     window = Window(since, until, tenant_hk)
     measured = _unless_slow(
@@ -196,9 +223,13 @@ def _findings(health: Health) -> Iterator[str]:
                 f"{found.tenant_bk or ledger.UNKNOWN_TENANT}: the ledger says {found.ledger} {found.place}, "
                 f"the events themselves are {found.counted}"
             )
+    if health.paused is not None:
+        yield health.paused.sentence
     if health.pending_seconds is not None and health.pending_seconds > health.pending_limit_seconds:
         waiting = f"Events have been pending for {health.pending_seconds:.0f} s"
-        if health.connected.workers:
+        if health.paused is not None:
+            yield f"{waiting}: they wait for the end of the pause"
+        elif health.connected.workers:
             yield f"{waiting}: a worker is connected, see its log"
         else:
             yield f"{waiting} and no worker is connected: sitevault serve --only worker"
@@ -255,6 +286,11 @@ def _last_load(judge: psycopg.Connection[Any]) -> Load | None:
 def _connected(judge: psycopg.Connection[Any]) -> Connected:
     with judge.cursor(row_factory=class_row(Connected)) as cursor:
         return cursor.execute(SQL.connected).fetchone() or Connected(0, 0)
+
+
+def _paused(judge: psycopg.Connection[Any]) -> Paused | None:
+    with judge.cursor(row_factory=class_row(Paused)) as cursor:
+        return cursor.execute(SQL.paused).fetchone()
 
 
 def _counted(

@@ -30,6 +30,9 @@ _B = 0.5
 Against a rate of 0.95: 74 clean events decide, the mean for a true 0.99 is 141. Beta(1, 1) takes 88 and 148;
 Beta(1/4, 1) takes 67 and 130, but is slower where the margin is small (0.98: 326 against 310)."""
 
+_STEPS = 32
+"""Halvings for the bound of a mean: good to 1e-9; 7 ms where eleven scores occur, 56 where all 101 do."""
+
 Histogram = Mapping[float, float]
 """How often each value in [0, 1] came."""
 
@@ -95,7 +98,7 @@ def mean_lower(values: Histogram, alpha: float = ALPHA) -> float:
     if not seen:
         return 0.0
     won = -math.log(alpha)
-    return min(seen, bisect(lambda part: mean_log_capital(values, part * seen) < won) * seen)
+    return min(seen, bisect(lambda part: mean_log_capital(values, part * seen) < won, _STEPS) * seen)
 
 
 def mean_upper(values: Histogram, alpha: float = ALPHA) -> float:

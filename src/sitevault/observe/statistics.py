@@ -124,10 +124,10 @@ def _divergence(mean: float, other: float) -> float:
     return first + second
 
 
-def bisect(reached: Callable[[float], bool]) -> float:
+def bisect(reached: Callable[[float], bool], steps: int = _STEPS) -> float:
     """The least x in [0, 1] at which a condition that stays true once true holds."""
     low, high = 0.0, 1.0
-    for _ in range(_STEPS):
+    for _ in range(steps):
         middle = (low + high) / 2
         low, high = (low, middle) if reached(middle) else (middle, high)
     return high

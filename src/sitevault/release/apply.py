@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 
 import psycopg
 from psycopg import sql
 from psycopg.rows import tuple_row
 
+from sitevault.db import migrate, migration_files
+from sitevault.release import record, settings
 from sitevault.release.model import Bundle, File, ReleaseBlockedError, ReleaseError
+from sitevault.release.target import Target
 from sitevault.repair.ground import Ground
 
 _PARAMETER = re.compile(r":\{(\w+)\}")
@@ -28,6 +34,84 @@ def pending(bundle: Bundle, ran: Mapping[str, str]) -> tuple[File, ...]:
             command="sitevault release build",
         )
     return tuple(file for file in bundle.migrations if file.name not in ran)
+
+
+def due(target: Target, bundle: Bundle) -> tuple[File, ...]:
+    """The migrations that would run here now. Raises ReleaseBlockedError, MigrationError."""
+    if not bundle.own:
+        return pending(bundle, record.files(target.ground))
+    with extracted(bundle) as directory:
+        waiting = {file.path.name for file in migrate.plan(target.ground.conn, directory).pending}
+    return tuple(file for file in bundle.migrations if _base(file) in waiting)
+
+
+def whole(target: Target, bundle: Bundle, parameters: Mapping[str, str]) -> None:
+    """Everything the bundle carries: migrations that have not run, objects, and in a house the settings.
+
+    Sitevault's own schema goes through its own ledger. Raises ReleaseError, ReleaseBlockedError, MigrationError;
+    locks are the caller's.
+    """
+    ground = target.ground
+    if bundle.own:
+        with extracted(bundle) as directory:
+            migrate.carry_out(ground.conn, migrate.plan(ground.conn, directory))
+    else:
+        run(ground, (*due(target, bundle), *bundle.objects), parameters)
+    settings.put(target, bundle.settings)
+
+
+def revert(target: Target, bundle: Bundle, ran: Sequence[str] | None = None, put: Sequence[str] = ()) -> None:
+    """What no definition brings back: the revert files of the migrations that ran, the last one first.
+
+    `ran` names them; None: those that the open transaction ran. `put` names the settings that the release
+    changed. Definitions are for `way_back`.
+    """
+    ground = target.ground
+    settings.take_back(target, [one for one in bundle.settings if settings.named(one) in put])
+    if bundle.own:
+        _revert_own(target, bundle, ran)
+        return
+    names = [file.name for file in due(target, bundle)] if ran is None else ran
+    run(ground, _reverts(bundle, names), target.settings.parameters)
+
+
+def _revert_own(target: Target, bundle: Bundle, ran: Sequence[str] | None) -> None:
+    conn = target.ground.conn
+    with extracted(bundle) as directory:
+        versions = {file.path.name: file.version for file in migration_files.migrations(directory)}
+        objects = migrate.plan(conn, directory).objects_sha256
+    just_now = migrate.applied_just_now(conn)
+    gone = [
+        file.name
+        for file in bundle.migrations
+        if (versions[_base(file)] in just_now if ran is None else file.name in ran)
+    ]
+    run(target.ground, _reverts(bundle, gone), {})
+    migrate.forget(conn, [versions[PurePosixPath(name).name] for name in gone], objects)
+
+
+def _reverts(bundle: Bundle, names: Sequence[str]) -> tuple[File, ...]:
+    return tuple(
+        File(f"the revert of {file.name}", file.revert)
+        for file in reversed(bundle.migrations)
+        if file.name in names and file.revert is not None
+    )
+
+
+@contextmanager
+def extracted(bundle: Bundle) -> Iterator[Path]:
+    """The bundle's files in a directory, as the migration engine reads them; gone afterwards."""
+    with TemporaryDirectory(prefix="sitevault-release-") as name:
+        directory = Path(name)
+        for room, files in (("migrations", bundle.migrations), ("objects", bundle.objects)):
+            (directory / room).mkdir()
+            for file in files:
+                (directory / room / _base(file)).write_text(file.text, "utf-8", newline="")
+        yield directory
+
+
+def _base(file: File) -> str:
+    return PurePosixPath(file.name).name
 
 
 def rendered(text: str, parameters: Mapping[str, str]) -> str:

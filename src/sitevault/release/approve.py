@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from sitevault.audit import dsse
 from sitevault.errors import ConfigurationError
@@ -18,13 +19,22 @@ from sitevault.tenancy.audit_log import Action
 def approve(target: Target, plan: ReleasePlan, environments: Environments, person: str, key: Path) -> Approval:
     """Sign a plan for this database and put it on record; who approved it already changes nothing.
 
+    Raises as `require_leave` does.
+    """
+    require_leave(target, plan, environments, person, key)
+    there = next((one for one in approvals(target, plan, environments) if one.approver == person), None)
+    return there or _sign(target, plan, person, key)
+
+
+def require_leave(target: Target, plan: ReleasePlan, environments: Environments, person: str, key: Path) -> None:
+    """Whether this person may approve this plan here.
+
     Raises ReleaseBlockedError for a plan for another database, one with hazards nobody accepted, and a person who
     may not approve it; ConfigurationError for a person or a key that [people] does not know.
     """
     _require_plan(target, plan)
-    settings = environments[target.environment]
     require_key(environments, person, key)
-    why = _may_not(settings, plan.author, person)
+    why = _may_not(environments[target.environment], plan.author, person)
     if why:
         raise ReleaseBlockedError(f"{person} may not approve this plan: {why}.", fix=_who(environments, plan))
     unaccepted = sorted({hazard.name for hazard in plan.hazards} - set(plan.accepted))
@@ -34,41 +44,36 @@ def approve(target: Target, plan: ReleasePlan, environments: Environments, perso
             fix="Look at them; a plan in which they are accepted can be approved.",
             command=f"sitevault release plan --env {target.environment} --accept {unaccepted[0]}",
         )
-    there = next((one for one in approvals(target, plan, environments) if one.approver == person), None)
-    return there or _sign(target, plan, person, key)
 
 
 def require(target: Target, plan: ReleasePlan, bundle: Bundle, environments: Environments) -> list[Approval]:
     """The approvals that count. Raises ReleaseBlockedError where the environment demands more of them."""
     _require_plan(target, plan)
-    if plan.bundle_digest != bundle.digest:
+    if (plan.bundle_digest, plan.author) != (bundle.digest, bundle.author):
         raise ReleaseBlockedError(
             f"The plan is for another bundle: {plan.bundle_digest[:12]}, not {bundle.digest[:12]}.",
             command=f"sitevault release plan --env {target.environment}",
         )
     settings = environments[target.environment]
-    statements, wrong = _on_record(target, plan.bundle_digest, environments)
-    found = _of_plan(target, plan, statements)
-    counted: dict[str, Approval] = {}
-    refused = list(wrong)
-    for one in found:
-        why = _may_not(settings, bundle.author, one.approver)
-        if why:
-            refused.append(f"{one.approver}: {why}")
-        else:
-            counted.setdefault(one.approver, one)
-    missing = settings.approvals - len(counted)
+    tally = _tally(target, plan, environments)
+    missing = settings.approvals - len(tally.counted)
     if missing > 0:
-        others = len(statements) - len(found)
-        if others:
-            refused.append(f"{others} of this bundle, but of another plan or database")
         raise ReleaseBlockedError(
             f"{target.environment} demands {settings.approvals} approvals of this plan ({plan.digest[:12]}); "
-            f"{missing} missing" + _listed("; approved by ", counted) + _listed("; not counted: ", refused) + ".",
+            f"{missing} missing"
+            + _listed("; approved by ", tally.counted)
+            + _listed("; not counted: ", tally.refused)
+            + ".",
             fix=_who(environments, plan),
             command=f"sitevault release approve PLAN --env {target.environment} --as PERSON --key FILE",
         )
-    return list(counted.values())
+    return list(tally.counted.values())
+
+
+def missing(target: Target, plan: ReleasePlan, environments: Environments) -> int:
+    """How many approvals the environment still demands of this plan."""
+    demanded = environments[target.environment].approvals
+    return max(0, demanded - len(_tally(target, plan, environments).counted))
 
 
 def approvals(target: Target, plan: ReleasePlan, environments: Environments) -> list[Approval]:
@@ -106,8 +111,9 @@ def _sign(target: Target, plan: ReleasePlan, person: str, key: Path) -> Approval
         at=attest.instant(),
     )
     subject = attest.about(plan.bundle_name, plan.bundle_version, plan.bundle_digest)
+    statement = attest.signed(subject, said, key)
     with record.brief(target.ground):
-        attest.keep(target, attest.sign(Statement(subject, said), key), Statement(subject, said, person))
+        attest.keep(target, statement)
         record.note(target.ground, plan.digest, "approve", f"{person} approved the plan.")
         record.audit(
             target.ground,
@@ -115,6 +121,29 @@ def _sign(target: Target, plan: ReleasePlan, person: str, key: Path) -> Approval
             {"environment": target.environment, "plan": plan.digest, "bundle": plan.bundle_digest, "by": person},
         )
     return said
+
+
+class _Tally(NamedTuple):
+    """The approvals that count, by person, and what else is on record with the reason why it does not."""
+
+    counted: dict[str, Approval]
+    refused: list[str]
+
+
+def _tally(target: Target, plan: ReleasePlan, environments: Environments) -> _Tally:
+    settings = environments[target.environment]
+    statements, refused = _on_record(target, plan.bundle_digest, environments)
+    found = _of_plan(target, plan, statements)
+    counted: dict[str, Approval] = {}
+    for one in found:
+        why = _may_not(settings, plan.author, one.approver)
+        if why:
+            refused.append(f"{one.approver}: {why}")
+        else:
+            counted.setdefault(one.approver, one)
+    if others := len(statements) - len(found):
+        refused.append(f"{others} of this bundle, but of another plan or database")
+    return _Tally(counted, refused)
 
 
 def _of_plan(target: Target, plan: ReleasePlan, statements: list[Statement]) -> list[Approval]:

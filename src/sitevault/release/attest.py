@@ -27,6 +27,9 @@ VERDICT = "urn:sitevault:release:verdict:1"
 LARGEST = 256 * 1024
 """Characters of an attestation; a verdict over all gates has about 6,000."""
 
+LARGEST_FILE = 16 * 1024 * 1024
+"""Characters of a file of attestations."""
+
 Kind = Literal["APPROVED", "PASSED", "FAILED"]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}\\Z")]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -73,7 +76,7 @@ class Judged(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     n: int = 0
 
 
-class Judgement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A release was observed in this database, and judged."""
 
     verdict: Literal["PASSED", "FAILED"]
@@ -87,7 +90,7 @@ class Judgement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     at: Instant
 
 
-Predicate: TypeAlias = Approval | Judgement
+Predicate: TypeAlias = Approval | Decision
 
 
 class _Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -100,11 +103,12 @@ class _Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Statement(NamedTuple):
-    """A predicate about a bundle; once verified, `signer` is the person whose key signed it."""
+    """A predicate about a bundle, the person whose key signed it, and the envelope it was signed in."""
 
     subject: Subject
     predicate: Predicate
     signer: str = ""
+    envelope: str = ""
 
     @property
     def kind(self) -> Kind:
@@ -144,6 +148,12 @@ def sign(statement: Statement, key: Path) -> str:
     return dsse.sign(PAYLOAD_TYPE, payload, key).text()
 
 
+def signed(subject: Subject, predicate: Predicate, key: Path) -> Statement:
+    """The statement of whoever it says made it, in its envelope; the caller has checked that the key is theirs."""
+    bare = Statement(subject, predicate)
+    return bare._replace(signer=bare.says, envelope=sign(bare, key))
+
+
 def verify(envelope: str, trusted: Mapping[str, Path]) -> Statement:
     """What was said, by the person of `trusted` whose key signed it.
 
@@ -157,24 +167,39 @@ def verify(envelope: str, trusted: Mapping[str, Path]) -> Statement:
         raise AttestationError(error.message) from error
     if parsed.text() != envelope:
         raise AttestationError("This envelope is not written as it was signed: it was changed since.")
-    statement = _decoded(payload)._replace(signer=signer)
+    statement = _decoded(payload)._replace(signer=signer, envelope=envelope)
     if statement.says != signer:
         raise AttestationError(f"{signer} signed what says it is {statement.says}'s.")
     return statement
 
 
-def keep(target: Target, envelope: str, statement: Statement) -> bool:
+def verify_lines(text: str, trusted: Mapping[str, Path]) -> list[Statement]:
+    """What the envelopes of a file say, one a line. Raises AttestationError naming the first line that is none."""
+    if len(text) > LARGEST_FILE:
+        raise AttestationError(f"The file is longer than {LARGEST_FILE} characters.")
+    found = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            found.append(verify(line.strip() + "\n", trusted))
+        except AttestationError as error:
+            raise AttestationError(f"Line {number}: {error.message}") from error
+    return found
+
+
+def keep(target: Target, statement: Statement) -> bool:
     """Put a verified statement on record, in the open transaction. Whether it was not there yet."""
     return record.add_attestation(
         target.ground,
         record.Attestation(
-            attestation_id=hashlib.sha256(envelope.encode()).hexdigest(),
+            attestation_id=hashlib.sha256(statement.envelope.encode()).hexdigest(),
             kind=statement.kind,
             environment=statement.predicate.environment,
             bundle_digest=statement.bundle_digest,
             plan_digest=statement.predicate.plan,
             signer=statement.signer,
-            envelope=envelope,
+            envelope=statement.envelope,
             recorded_at=clock.now(),
         ),
     )
@@ -208,7 +233,7 @@ def distinct(people: Mapping[str, Path]) -> dict[str, Path]:
 def _decoded(payload: bytes) -> Statement:
     try:
         read = msgspec.json.decode(payload, type=_Statement)
-        kind: type[Predicate] = Approval if read.predicateType == APPROVAL else Judgement
+        kind: type[Predicate] = Approval if read.predicateType == APPROVAL else Decision
         return Statement(read.subject[0], msgspec.json.decode(read.predicate, type=kind))
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise AttestationError(f"This is signed, but no attestation of a release: {error}") from error

@@ -26,6 +26,7 @@ from sitevault.release.source import Source
 from sitevault.release.target import lasting
 
 OWN_NAME = "sitevault"
+_LONGEST_AUTHOR = 200
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def _of(read: Source, author: str, say: Notify, on: EmbeddedServer | None) -> Bu
             staging=staged.digest() if manifest.shape == "house" else "",
             parameters=tuple(sorted(manifest.parameters)),
             claims=mended,
-            expected=expected.learn(tried.changes, trial.owner, tried.by_parameter),
+            expected=expected.learn(tried.before, tried.changes, trial.owner, tried.by_parameter),
             allowed=manifest.allow,
         )
     judged = judge([*seen, *tried.findings], manifest.allow)
@@ -131,7 +132,7 @@ def _own(author: str, say: Notify) -> Built:
             staging=staged.digest(),
             parameters=(),
             claims=(),
-            expected=expected.learn(tried.changes, trial.owner),
+            expected=expected.learn(tried.before, tried.changes, trial.owner),
             own=True,
         )
     return Built(seal(bundle), tuple(judge(seen, ())))
@@ -179,8 +180,20 @@ def try_out(trial: Trial, read: Source, say: Notify) -> Tried:
     return tried
 
 
-def _repeated(conn: psycopg.Connection, read: Source, after: CatalogSnapshot) -> Iterator[Finding]:
+def _repeated(conn: psycopg.Connection, read: Source, after: CatalogSnapshot) -> list[Finding]:
     """Objects are applied with every release: a second time must change nothing."""
+    try:
+        with conn.transaction(force_rollback=True):
+            for file in read.objects:
+                apply.run_file(conn, file, read.manifest.parameters)
+            if not any(after.changes(_capture(conn))):
+                return []
+    except (ReleaseError, psycopg.Error):
+        pass  # which of them, and why, is found one by one
+    return list(_not_repeatable(conn, read, after))
+
+
+def _not_repeatable(conn: psycopg.Connection, read: Source, after: CatalogSnapshot) -> Iterator[Finding]:
     with conn.transaction(force_rollback=True):
         for file in read.objects:
             try:
@@ -248,4 +261,6 @@ def _author(given: str, declared: str | None) -> str:
         raise BundleError(
             "Nobody is named as the author.", fix=f"author = ... in {source.MANIFEST}, or --author NAME."
         )
+    if not author.isprintable() or len(author) > _LONGEST_AUTHOR:
+        raise BundleError(f"The author is no name: {author[:_LONGEST_AUTHOR]!r}.", fix="--author NAME")
     return author

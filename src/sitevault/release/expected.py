@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sitevault.db.catalog import Change, Object
+from sitevault.db.catalog import CatalogSnapshot, Change, Object
 from sitevault.release.model import Bundle, Expectation
 
 OWNER = "$owner"
@@ -21,14 +22,18 @@ _GIVEN_BY_PARAMETER = (*_REWRITTEN, "using", "check", "comment", "arguments", "o
 _PUBLIC_BY_DEFAULT = {"function": "EXECUTE", "procedure": "EXECUTE", "aggregate": "EXECUTE", "type": "USAGE"}
 
 
-def learn(changes: Iterable[Change], owner: str, by_parameter: Iterable[Object] = ()) -> tuple[Expectation, ...]:
-    """An expectation for each object that the trial changed.
+def learn(
+    before: CatalogSnapshot, changes: Sequence[Change], owner: str, by_parameter: Iterable[Object] = ()
+) -> tuple[Expectation, ...]:
+    """An expectation for each object that the trial changed; `before` is the catalog of its base.
 
     `by_parameter`: those made by files with parameters; what a value can be in is left to the plan, which is
     made with the environment's own.
     """
-    varying = frozenset(by_parameter)
-    return tuple(_expectation(change, owner, change.object in varying) for change in changes)
+    varying, passed_down = frozenset(by_parameter), _passed_down(before, changes, changes)
+    return tuple(
+        _expectation(change, owner, change.object in varying, change.object in passed_down) for change in changes
+    )
 
 
 def matches(expectation: Expectation, before: str | None, after: str | None, same_major: bool) -> list[str]:
@@ -39,10 +44,11 @@ def matches(expectation: Expectation, before: str | None, after: str | None, sam
     """
     if expectation.attributes is None:
         return [] if after is None else ["it is still there"]
-    if after is None:
-        return ["it is not there"]
-    now, then = json.loads(after), json.loads(before) if before is not None else None
     wanted: Mapping[str, Any] = json.loads(expectation.attributes)
+    if after is None:
+        # partitions come and go: another database has others
+        return [] if before is None and wanted.get(_OF_PARTITION) else ["it is not there"]
+    now, then = json.loads(after), json.loads(before) if before is not None else None
     wrong = [
         f"{name} is {_shown(now.get(name))}, not {_shown(value)}"
         for name, value in wanted.items()
@@ -61,19 +67,29 @@ def matches(expectation: Expectation, before: str | None, after: str | None, sam
     return wrong
 
 
-def unexpected(bundle: Bundle, changes: Iterable[Change]) -> list[Object]:
-    """Objects that changed on the target, but not in the trial."""
+def unexpected(bundle: Bundle, changes: Sequence[Change], before: CatalogSnapshot | None = None) -> list[Object]:
+    """Objects that changed on the target, but not in the trial.
+
+    With `before`, the target's catalog, not those of partitions that the trial did not have and that changed
+    because their parent did, as expected.
+    """
     known = {(one.kind, one.identity) for one in bundle.expected}
-    return [change.object for change in changes if change.object not in known]
+    others = [change for change in changes if change.object not in known]
+    expected = [change for change in changes if change.object in known]
+    passed_down = _passed_down(before, expected, others) if before is not None else frozenset()
+    return [change.object for change in others if change.object not in passed_down]
 
 
 # -- learning --------------------------------------------------------------------------------------------------
 
 _VARYING = "$by_parameter"
 """Marks an object whose definition may hold a parameter."""
+_OF_PARTITION = "$of_partition"
+"""Marks an object of a partition that was there before, changed because its parent did."""
+_BOUND = re.compile(r" (FOR VALUES .*|DEFAULT)$", re.DOTALL)
 
 
-def _expectation(change: Change, owner: str, varying: bool) -> Expectation:
+def _expectation(change: Change, owner: str, varying: bool, passed_down: bool) -> Expectation:
     kind, identity = change.object
     if change.after is None:
         return Expectation(kind, identity, None)
@@ -91,9 +107,55 @@ def _expectation(change: Change, owner: str, varying: bool) -> Expectation:
     if varying:
         attributes = {name: value for name, value in attributes.items() if name not in _GIVEN_BY_PARAMETER}
         attributes[_VARYING] = True
+    if passed_down:
+        attributes[_OF_PARTITION] = True
     return Expectation(
         kind, identity, json.dumps(attributes, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     )
+
+
+def _passed_down(
+    before: CatalogSnapshot, causes: Iterable[Change], changes: Iterable[Change]
+) -> frozenset[Object]:
+    """Of the changes, those on a partition that was there, where one of the causes is on a parent of it."""
+    parents = {
+        name.identity: _BOUND.sub("", json.loads(definition)["partition_of"])
+        for name, definition in before.objects.items()
+        if name.kind == "table" and '"partition_of"' in definition
+    }
+    if not parents:
+        return frozenset()
+    changed = {(_relation(change), _gist(change)) for change in causes}
+    return frozenset(
+        change.object
+        for change in changes
+        if any((relation, _gist(change)) in changed for relation in _above(_relation(change), parents))
+    )
+
+
+def _above(relation: str, parents: Mapping[str, str]) -> Iterator[str]:
+    while relation in parents:
+        relation = parents[relation]
+        yield relation
+
+
+def _relation(change: Change) -> str:
+    """The table that the object is, or belongs to."""
+    definition = json.loads(change.after or change.before or "{}")
+    return str(definition.get("relation") or definition.get("on") or change.object.identity)
+
+
+def _gist(change: Change) -> tuple[str, str]:
+    """What an object has in common with the one of a partition that PostgreSQL makes after it."""
+    definition = json.loads(change.after or change.before or "{}")
+    match change.object.kind:
+        case "index":
+            says = str(definition.get("definition")).partition(" USING ")[2]
+        case "constraint":
+            says = str(definition.get("definition"))
+        case _:
+            says = str(definition.get("name"))
+    return change.object.kind, says
 
 
 def _rights(
@@ -133,7 +195,7 @@ def _counted(kind: str, name: str) -> bool:
 
 
 def _comparable(kind: str, name: str, value: Any, same_major: bool) -> bool:
-    if name == _VARYING:
+    if name in (_VARYING, _OF_PARTITION):
         return False
     if same_major or name not in _REWRITTEN:
         return True
@@ -153,6 +215,9 @@ def _same(name: str, value: Any, now: Mapping[str, Any]) -> bool:
 
 def _privileges(wanted: Mapping[str, list[Any]], now: Mapping[str, Any]) -> list[str]:
     held = _list(now, str(now.get("owner")))
+    if "owner" not in now:
+        # of a column: who owns it stands with its table, and it is he who grants
+        held = [[privilege, grantee, OWNER, grantable] for privilege, grantee, _, grantable in held]
     return [
         *(f"{_right(one)} is not granted" for one in wanted["granted"] if one not in held),
         *(f"{_right(one)} is still granted" for one in wanted["revoked"] if one in held),

@@ -12,7 +12,7 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from sitevault.doctor.snapshot import SQL as DOCTOR
-from sitevault.doctor.snapshot import Shape, Snapshot, Unreadable
+from sitevault.doctor.snapshot import Options, Shape, Snapshot, Unreadable
 from sitevault.observe.kpis import Verdict, Window
 from sitevault.observe.ledger import SQL as OBSERVED
 from sitevault.observe.statistics import ALPHA
@@ -96,7 +96,7 @@ def judge(
     `conn` is the judge's, outside a transaction; `until` is the database's clock unless given. A gate whose facts
     cannot be read is NO_DATA with the reason, and the others are judged all the same.
     """
-    with _reading(conn) as snapshot:
+    with _reading(conn, since) as snapshot:
         window = Window(since, until or _now(conn))
         asked = [gate for gate in GATES if gate.asked(thresholds)]
         sight = Sight(
@@ -124,7 +124,7 @@ def freeze(conn: psycopg.Connection[Any], shape: str, since: datetime, until: da
 
     Raises psycopg.Error where it cannot be read; a database without the columns has an empty baseline.
     """
-    with _reading(conn) as snapshot:
+    with _reading(conn, since) as snapshot:
         window = Window(since, until or _now(conn))
         try:
             types = facts(snapshot, shape, window, 0).types
@@ -161,12 +161,12 @@ def _result(conn: psycopg.Connection[Any], gate: Gate, sight: Sight) -> GateResu
 
 
 @contextmanager
-def _reading(conn: psycopg.Connection[Any]) -> Iterator[Snapshot]:
+def _reading(conn: psycopg.Connection[Any], since: datetime) -> Iterator[Snapshot]:
     """One read-only transaction of one instant, in which names mean what they say."""
     with conn.transaction():
         conn.execute(OBSERVED.read_only_snapshot)
         conn.execute(DOCTOR.limits, {"milliseconds": f"{STATEMENT_SECONDS}s"})
-        yield Snapshot(conn, "")
+        yield Snapshot(conn, "", Options(since=_now(conn) - since))
 
 
 def _now(conn: psycopg.Connection[Any]) -> datetime:

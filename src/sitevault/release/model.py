@@ -35,6 +35,12 @@ class UndoFailedError(SitevaultError):
     exit_code = Exit.ROLLBACK_FAILED
 
 
+class InterruptedDeployError(SitevaultError):
+    """The server went away during a deploy, and it is in force, or nobody could see whether it is."""
+
+    exit_code = Exit.ROLLBACK_FAILED
+
+
 class BundleError(SitevaultError):
     """The directory does not make a bundle: a lint, a claim or the trial on an empty database refused it."""
 

@@ -6,8 +6,7 @@ Collectors never ask: they go on landing. A pause is over when it is lifted, not
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
@@ -18,8 +17,6 @@ from sitevault.release.events import Teller
 from sitevault.release.model import ReleaseBlockedError
 from sitevault.release.scheduler import SQL, Busy
 from sitevault.release.target import Target
-from sitevault.repair.ground import LOCK_TIMEOUT, STATEMENT_TIMEOUT
-from sitevault.repair.ground import SQL as GROUND
 from sitevault.tenancy.audit_log import Action, acting
 
 NOBODYS = ""
@@ -82,12 +79,12 @@ def resume(target: Target, teller: Teller, release_id: str | None = None) -> boo
     if held is None:
         teller("resume", "Nothing was paused")
         return False
-    if release_id is not None and held.release_id != release_id:
-        raise _held(target, held)
+    if release_id is not None:
+        require_holder(target, held, release_id)
     details = scheduler.resume(target)
 
     def lift() -> bool:
-        with brief(target):
+        with record.brief(target.ground):
             query = record.query(target.ground, SQL.lift_pause)
             if target.ground.one(query, {"release_id": release_id, "actor": acting()}) is None:
                 return False
@@ -114,6 +111,27 @@ def in_force(target: Target) -> record.Pause | None:
     return found if found is not None and found.paused else None
 
 
+def require_nobody_at_it(target: Target) -> None:
+    """Raises ReleaseBlockedError while a living process carries a release out: it resumes what it paused."""
+    row = target.ground.one(SQL.release_under_way)
+    if row is not None:
+        raise ReleaseBlockedError(
+            f"A release of {target.environment} is under way: {Busy(*row)}. It lets the workers go on by itself.",
+            fix="Wait for it, or end it first; what it did not commit is rolled back.",
+            command=f"sitevault release status --env {target.environment}",
+        )
+
+
+def stood_still(target: Target, limit_seconds: float, moment: datetime) -> float:
+    """How much longer than its limit an event received since then may wait and not be late, in seconds.
+
+    While a pause is in force, and until the workers had `limit_seconds` after it, waiting is nobody's fault.
+    """
+    query = record.query(target.ground, SQL.stood_still)
+    row = target.ground.one(query, {"limit_seconds": limit_seconds, "moment": moment})
+    return float(row[0]) if row else 0.0
+
+
 def at_work(target: Target) -> list[Busy]:
     """Who carries events at this moment; empty: nobody, and while a pause is in force nobody will."""
     ground = target.ground
@@ -127,7 +145,7 @@ def at_work(target: Target) -> list[Busy]:
 def _set(target: Target, release_id: str | None, message: str) -> tuple[datetime, bool]:
     """Since when the pause is in force, and whether it was before. Raises ReleaseBlockedError."""
     ground = target.ground
-    with brief(target):
+    with record.brief(target.ground):
         query = record.query(ground, SQL.set_pause)
         made = ground.one(query, {"release_id": release_id, "message": message, "actor": acting()})
         if made is not None:
@@ -148,6 +166,12 @@ def _set(target: Target, release_id: str | None, message: str) -> tuple[datetime
 
 class _LiftedMeanwhileError(Exception):
     """Between the attempt to pause and the look at who did, the pause was lifted."""
+
+
+def require_holder(target: Target, held: record.Pause, release_id: str | None) -> None:
+    """Raises ReleaseBlockedError, saying who holds the pause, where it is not this release."""
+    if held.release_id != release_id:
+        raise _held(target, held)
 
 
 def _is_mine(held: record.Pause) -> bool:
@@ -194,21 +218,8 @@ def _unpausable(target: Target) -> str | None:
 
 
 def _note(target: Target, release_id: str | None, step: str, message: str, details: dict[str, Any]) -> None:
-    with brief(target):
+    with record.brief(target.ground):
         record.note(target.ground, release_id or NOBODYS, step, message, details)
-
-
-@contextmanager
-def brief(target: Target) -> Iterator[None]:
-    """A short transaction with the owner's rights, or a savepoint of the open one; it stands in nobody's way."""
-    ground = target.ground
-    with ground.conn.transaction():
-        if ground.house:
-            ground.conn.execute(GROUND.become_owner)
-        ground.conn.execute(
-            GROUND.bound_waiting, {"lock_timeout": LOCK_TIMEOUT, "statement_timeout": STATEMENT_TIMEOUT}
-        )
-        yield
 
 
 def _patiently(work: Callable[[], Result]) -> Result:

@@ -8,9 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
+from sitevault.errors import UsageError
 from sitevault.observe.kpis import Verdict
-from sitevault.release import approve, attest, record
-from sitevault.release.attest import Judged, Judgement, Statement
+from sitevault.release import approve, attest, model, record
+from sitevault.release.attest import Decision, Judged, Statement
 from sitevault.release.environments import Environments
 from sitevault.release.model import Bundle, ReleaseBlockedError
 from sitevault.release.record import Released
@@ -54,7 +55,7 @@ def attest_verdict(
     """
     approve.require_key(settings, judge, key)
     now = attest.instant()
-    said = Judgement(
+    said = Decision(
         verdict="PASSED" if verdict is Verdict.PASS else "FAILED",
         plan=release.release_id,
         environment=target.environment,
@@ -67,9 +68,9 @@ def attest_verdict(
         judge=judge,
         at=now,
     )
-    statement = Statement(attest.about(release.name, release.version, release.bundle_digest), said, judge)
+    statement = attest.signed(attest.about(release.name, release.version, release.bundle_digest), said, key)
     with record.brief(target.ground):
-        attest.keep(target, attest.sign(statement, key), statement)
+        attest.keep(target, statement)
         record.note(target.ground, release.release_id, "attest", f"{judge} attested that it {said.verdict}.")
     return statement
 
@@ -84,7 +85,7 @@ def require_previous(target: Target, bundle: Bundle, settings: Environments) -> 
     if before is None:
         return None
     wanted = _Wanted(target.environment, before, bundle.digest, f"{bundle.name} {bundle.version}", settings)
-    return wanted.among([one for _, one in _verdicts(target, before, settings)])
+    return wanted.among(_verdicts(target, before, settings))
 
 
 def fetch(source: Target, target: Target, bundle_digest: str, settings: Environments) -> list[Statement]:
@@ -101,16 +102,39 @@ def fetch(source: Target, target: Target, bundle_digest: str, settings: Environm
         )
     record.require_identity(target)
     here = record.require_identity(source).fingerprint
-    own = [pair for pair in _verdicts(source, before, settings) if pair[1].predicate.fingerprint == here]
+    own = [one for one in _verdicts(source, before, settings) if one.predicate.fingerprint == here]
     wanted = _Wanted(target.environment, before, bundle_digest, "", settings)
     with record.brief(target.ground):
-        new = [
-            one
-            for envelope, one in own
-            if one.bundle_digest == bundle_digest and attest.keep(target, envelope, one)
-        ]
-        wanted.among([one for _, one in own])
+        new = [one for one in own if one.bundle_digest == bundle_digest and attest.keep(target, one)]
+        wanted.among(own)
     return new
+
+
+def chosen(source: Target, wanted: str | None) -> Bundle:
+    """The bundle that a file or the beginning of a digest names; else the one in force there, as it was released.
+
+    Raises UsageError where there is none, ReleaseBlockedError for a file or a record that was edited.
+    """
+    if wanted is not None and Path(wanted).is_file():
+        return model.read_bundle(Path(wanted))
+    if wanted is None:
+        current = record.current(source.ground)
+        found = [] if current is None else [current]
+    else:
+        found = [one for one in record.releases(source.ground) if one.bundle_digest.startswith(wanted)]
+    if len({one.bundle_digest for one in found}) != 1:
+        raise UsageError(
+            (f"No bundle {wanted}" if wanted else "No bundle") + f" was released to {source.environment}."
+            if not found
+            else f"Several bundles of {source.environment} begin with {wanted}.",
+            command=f"sitevault release history --env {source.environment}",
+        )
+    bundle = found[0].decoded_bundle()
+    if not model.seal(bundle).digest == bundle.digest == found[0].bundle_digest:
+        raise ReleaseBlockedError(
+            f"The bundle on record in {source.environment} is not what its digest says: the record was edited."
+        )
+    return bundle
 
 
 def bring(target: Target, text: str, settings: Environments) -> list[Statement]:
@@ -118,12 +142,10 @@ def bring(target: Target, text: str, settings: Environments) -> list[Statement]:
 
     Raises AttestationError for the first that is not genuine; then none is kept.
     """
-    people = attest.distinct(settings.people)
     record.require_identity(target)
-    lines = [line.strip() + "\n" for line in text.splitlines() if line.strip()]
-    read = [(line, attest.verify(line, people)) for line in lines]
+    read = attest.verify_lines(text, attest.distinct(settings.people))
     with record.brief(target.ground):
-        return [one for envelope, one in read if attest.keep(target, envelope, one)]
+        return [one for one in read if attest.keep(target, one)]
 
 
 @dataclass(frozen=True)
@@ -181,15 +203,15 @@ class _Wanted:
         return ""
 
 
-def _verdicts(source: Target, environment: str, settings: Environments) -> list[tuple[str, Statement]]:
-    """Each genuine verdict on record that was signed in an environment, with its envelope, the oldest first."""
-    people = attest.distinct(settings.people)
-    found = []
-    for row in record.attestations(source.ground):
-        statements, _ = attest.genuine([row.envelope], people)
-        found += [
-            (row.envelope, one)
+def _verdicts(source: Target, environment: str, settings: Environments) -> list[Statement]:
+    """The genuine verdicts on record that were signed in an environment, the oldest first."""
+    envelopes = (row.envelope for row in record.attestations(source.ground))
+    statements, _ = attest.genuine(envelopes, attest.distinct(settings.people))
+    return sorted(
+        (
+            one
             for one in statements
-            if isinstance(one.predicate, Judgement) and one.predicate.environment == environment
-        ]
-    return sorted(found, key=lambda pair: pair[1].predicate.at)
+            if isinstance(one.predicate, Decision) and one.predicate.environment == environment
+        ),
+        key=lambda one: one.predicate.at,
+    )

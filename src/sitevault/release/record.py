@@ -252,8 +252,10 @@ def end_release(ground: Ground, release_id: str, state: str, note: str) -> None:
 
 @contextmanager
 def brief(ground: Ground) -> Iterator[None]:
-    """A short transaction on the record alone: it waits for no repair, and none waits for it."""
+    """A short transaction with the owner's rights, or a savepoint of the open one: no repair waits for it."""
     with ground.conn.transaction():
+        if ground.house:
+            ground.conn.execute(GROUND.become_owner)
         ground.conn.execute(
             GROUND.bound_waiting, {"lock_timeout": LOCK_TIMEOUT, "statement_timeout": STATEMENT_TIMEOUT}
         )

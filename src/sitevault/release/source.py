@@ -17,6 +17,7 @@ from msgspec import Meta
 
 from sitevault.errors import SitevaultError
 from sitevault.release.model import Allowance, BundleError, Claim, File, Setting, Shape
+from sitevault.staging.mapping import FIELDS
 from sitevault.tenancy.schemas import compile_schema
 from sitevault.tenancy.tenants import read_mapping
 
@@ -231,7 +232,9 @@ def _mappings(directory: Path) -> Iterator[Setting]:
     for path in _json_files(directory):
         text = text_of(path)
         with _in_file(path):
-            read_mapping(text)
+            unknown = sorted(read_mapping(text).keys() - FIELDS.keys())
+        if unknown:
+            raise BundleError(f"{path}: there is no field {', '.join(unknown)}.", fix="docs/reference/mapping.md")
         yield Setting("mapping", path.stem, None, text)
 
 

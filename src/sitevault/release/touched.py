@@ -16,7 +16,7 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 from sitevault.db import queries
-from sitevault.release.pause import brief
+from sitevault.release import record
 from sitevault.release.record import Released
 from sitevault.release.scheduler import SQL as PAUSE
 from sitevault.release.target import Target
@@ -71,7 +71,7 @@ def requeue(target: Target, events: Iterable[Touched]) -> int:
         of_tenant[event.tenant_hk if target.house else None].append(event.raw_event_id)
     ground = target.ground
     done = 0
-    with brief(target):
+    with record.brief(ground):
         for tenant_hk, numbers in sorted(of_tenant.items(), key=lambda item: item[0] or ""):
             if target.house:
                 ground.within(tenant_hk)

@@ -30,21 +30,44 @@ class Output(NamedTuple):
 Outputs = dict[str, dict[int, Output]]
 
 
+class Shift(NamedTuple):
+    """How many events' columns are filled now and were NULL, the other way round, or hold another value."""
+
+    gained: Counter[str]
+    lost: Counter[str]
+    changed: Counter[str]
+
+
 def compare(ground: Ground, statements: str) -> list[str]:
     """The difference that `statements` make, in lines for a person; empty where nothing reads the queue."""
     with ground.transaction(), ground.conn.transaction(force_rollback=True):
         events = [number for (number,) in ground.all(SQL.events_to_compare, {"most": MOST_EVENTS})]
-        old = _outputs(ground, events)
+        old = outputs(ground, events)
         ground.conn.execute(sql.SQL(statements))
-        new = _outputs(ground, events)
+        new = outputs(ground, events)
     return [line for identity in sorted(old.keys() | new.keys()) for line in _lines(identity, old, new)]
 
 
-def _outputs(ground: Ground, events: Sequence[int]) -> Outputs:
+def outputs(ground: Ground, events: Sequence[int], doors: Sequence[EntryPoint] | None = None) -> Outputs:
+    """What every entry point (or these) makes of the events, within the caller's transaction; nothing stays."""
     return {
         entry.identity: {number: _try(ground, entry, number) for number in events}
-        for entry in entry_points(ground.conn)
+        for entry in (entry_points(ground.conn) if doors is None else doors)
     }
+
+
+def shift(before: Mapping[int, Output], after: Mapping[int, Output]) -> Shift:
+    """What a new version does to the columns of the staging rows, per column."""
+    gained, lost, changed = Counter[str](), Counter[str](), Counter[str]()
+    for number, output in after.items():
+        was = before[number].staged if number in before else None
+        if output.staged is None and was is None:
+            continue
+        for column in sorted((was or {}).keys() | (output.staged or {}).keys()):
+            one, other = (was or {}).get(column), (output.staged or {}).get(column)
+            if one != other:
+                (gained if one is None else lost if other is None else changed)[column] += 1
+    return Shift(gained, lost, changed)
 
 
 def _try(ground: Ground, entry: EntryPoint, number: int) -> Output:
@@ -69,15 +92,7 @@ def _lines(identity: str, old: Outputs, new: Outputs) -> Iterator[str]:
         return
     before, after = old.get(identity, {}), new[identity]
     yield f"{identity}, {len(after)} events: before {_ends(before)}; after {_ends(after)}"
-    gained, lost, changed = Counter[str](), Counter[str](), Counter[str]()
-    for number, output in after.items():
-        was = before[number].staged if number in before else None
-        if output.staged is None and was is None:
-            continue
-        for column in sorted((was or {}).keys() | (output.staged or {}).keys()):
-            one, other = (was or {}).get(column), (output.staged or {}).get(column)
-            if one != other:
-                (gained if one is None else lost if other is None else changed)[column] += 1
+    gained, lost, changed = shift(before, after)
     for what, columns in (("gained", gained), ("lost", lost), ("changed", changed)):
         if columns:
             yield f"  {what}: " + ", ".join(f"{name} {count}" for name, count in sorted(columns.items()))

@@ -21,6 +21,7 @@ from sitevault.db.roles import Role
 from sitevault.hashkeys import encode_part
 from sitevault.replay import book
 from sitevault.replay.book import SQL
+from sitevault.replay.leave import require_leave
 from sitevault.replay.rebuild import rebuild
 from sitevault.replay.run import holding
 from sitevault.staging.model import EnrichmentStatus, LandedEvent
@@ -79,6 +80,7 @@ def enrich(
     tenant_hk: bytes | None = None,
     dry_run: bool = False,
     reason: str | None = None,
+    while_paused: bool = False,
     heard: Heard = lambda tenant, events: None,
 ) -> Enriched:
     """Derive one enrichment of every vaulted event again, and remember what differs; then the marts follow.
@@ -88,14 +90,26 @@ def enrich(
     with database.connect(Role.WORKER, autocommit=True, application_name="enrich") as conn:
         result = Enriched(None, enrichment)
         if not dry_run:
+            require_leave(conn, while_paused)
             selection = {"enrich": enrichment} | ({"tenant_hk": tenant_hk.hex()} if tenant_hk else {})
             result.replay_id = book.open_replay(conn, "enrich", selection, reason)
         with holding(conn, result.replay_id) if result.replay_id is not None else nullcontext():
             for hk, bk in conn.execute(SQL.tenants, {"tenant_hk": tenant_hk}).fetchall():
-                changed = _enrich_one(database, config, conn, hk, result, lambda n, bk=bk: heard(bk, n))  # type: ignore[misc]
+                changed = _enrich_one(
+                    database,
+                    config,
+                    conn,
+                    hk,
+                    while_paused,
+                    result,
+                    lambda n, bk=bk: heard(bk, n),  # type: ignore[misc]
+                )
                 if changed and result.replay_id is not None:
                     _record(database, hk, result.replay_id, enrichment, changed, reason)
-                    rebuild(database, config, "marts", tenant_hk=hk, accept_differences=True, reason=reason)
+                    rebuild(
+                        database, config, "marts",
+                        tenant_hk=hk, accept_differences=True, reason=reason, while_paused=while_paused,
+                    )  # fmt: skip
             if result.replay_id is not None:
                 stored = Jsonb(result.as_dict(), dumps=json.dumps)
                 conn.execute(
@@ -110,6 +124,7 @@ def _enrich_one(
     config: Config,
     writer: psycopg.Connection[Any],
     tenant_hk: bytes,
+    while_paused: bool,
     result: Enriched,
     heard: Callable[[int], None],
 ) -> int:
@@ -127,6 +142,7 @@ def _enrich_one(
                 looked_at, changed = looked_at + len(rows), changed + len(new)
                 if new and result.replay_id is not None:
                     with writer.transaction(), writer.cursor() as inserting:
+                        require_leave(writer, while_paused)
                         inserting.executemany(SQL.insert_enrichment, new)
                 heard(looked_at)
     finally:

@@ -21,6 +21,7 @@ from psycopg.rows import tuple_row
 from sitevault.db import queries
 from sitevault.db.connect import connect
 from sitevault.errors import UsageError
+from sitevault.replay.leave import paused
 
 SQL = queries.load("foreign_replay")
 
@@ -140,13 +141,20 @@ def replay(
     events: Sequence[tuple[int, str | None, str]],
     *,
     dry_run: bool = False,
+    while_paused: bool = False,
     heard: Callable[[int, int], None] = lambda done, of: None,
 ) -> Replayed:
-    """Carry these events, each in its own transaction; `dry_run` rolls each of them back."""
+    """Carry these events, each in its own transaction; `dry_run` rolls each of them back.
+
+    Raises WorkersPausedError once a release pauses whoever carries events, unless it is meant while they pause.
+    """
     ended = []
+    asks = not while_paused and _row(conn, SQL.can_be_paused) == (True,)
     for number, tenant, was in events:
         began = time.monotonic()
         with conn.transaction(force_rollback=dry_run):
+            if asks:
+                _require_leave(conn)
             became, why = _carry(conn, through, number)
         ended.append(Ended(number, tenant, was, became, why, round(time.monotonic() - began, 4)))
         heard(len(ended), len(events))
@@ -158,6 +166,13 @@ def call(conn: Connection, through: EntryPoint, number: int) -> None:
     statement = "CALL {}({})" if through.kind == "p" else "SELECT * FROM {}({})"
     # the name is as the server quoted it
     conn.execute(sql.SQL(statement).format(sql.SQL(through.name), sql.Literal(number)))
+
+
+def _require_leave(conn: Connection) -> None:
+    free = _row(conn, SQL.begin_work) == (True,)
+    held = _row(conn, sql.SQL(SQL.who_paused).format(pause=sql.Identifier("sitevault_release", "pause")))
+    if not free or held is not None:
+        raise paused(held)
 
 
 def _carry(conn: Connection, through: EntryPoint, number: int) -> tuple[str, str]:

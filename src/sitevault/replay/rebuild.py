@@ -26,6 +26,7 @@ from sitevault.marts import refresh
 from sitevault.replay import book, differences, side
 from sitevault.replay.book import SQL
 from sitevault.replay.differences import Difference, Found
+from sitevault.replay.leave import require_leave
 from sitevault.replay.run import holding
 from sitevault.replay.side import SideCursor, Table
 from sitevault.staging.model import LandedEvent, StagedEvent
@@ -89,6 +90,7 @@ def rebuild(
     tenant_hk: bytes | None = None,
     accept_differences: bool = False,
     reason: str | None = None,
+    while_paused: bool = False,
     heard: Heard = lambda tenant, events: None,
 ) -> Rebuilt:
     """Rebuild one tenant or all, one after the other; what differs is changed only where that is accepted.
@@ -96,13 +98,17 @@ def rebuild(
     Rebuilding the vault rebuilds the marts over it as well.
     """
     with database.connect(Role.WORKER, autocommit=True, application_name="rebuild") as conn:
+        if accept_differences:
+            require_leave(conn, while_paused)
         selection = {"level": level} | ({"tenant_hk": tenant_hk.hex()} if tenant_hk else {})
         result = Rebuilt(book.open_replay(conn, "rebuild", selection, reason), level)
         tenants = conn.execute(SQL.tenants, {"tenant_hk": tenant_hk}).fetchall()
         with holding(conn, result.replay_id):
             for hk, bk in tenants:
                 for one in ("vault", "marts") if level == "vault" and accept_differences else (level,):
-                    found = _rebuild_one(database, config, one, hk, bk, accept_differences, reason, result, heard)
+                    found = _rebuild_one(
+                        database, config, one, hk, bk, accept_differences, reason, while_paused, result, heard
+                    )
                     result.tenants.append(found)
             _note(conn, result)
     return result
@@ -122,6 +128,7 @@ def _rebuild_one(
     tenant_bk: str,
     accept: bool,
     reason: str | None,
+    while_paused: bool,
     result: Rebuilt,
     heard: Heard,
 ) -> Found:
@@ -131,6 +138,8 @@ def _rebuild_one(
         conn.execute(SQL.hold_replays_off)
         with conn.transaction():
             conn.execute(SQL.read_repeatably)
+            if accept:
+                require_leave(conn, while_paused)
             plain = psycopg.Cursor(conn, row_factory=tuple_row)
             found = Found(tenant_hk, tenant_bk)
             if level == "marts":

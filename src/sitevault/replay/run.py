@@ -16,6 +16,7 @@ from sitevault.errors import ReplayStoppedError, SitevaultError, UsageError
 from sitevault.replay import book
 from sitevault.replay.book import PLACES, SQL, Replay
 from sitevault.replay.carry import Chosen, Patch, account, carry
+from sitevault.replay.leave import require_leave
 from sitevault.replay.selection import Selection
 from sitevault.staging.patch import PatchStep, read_steps
 from sitevault.tenancy.audit_log import Action
@@ -38,16 +39,18 @@ def start(
     reason: str | None = None,
     batch: int = BATCH,
     rate: float | None = None,
+    while_paused: bool = False,
     heard: Heard = lambda reached, selected: None,
 ) -> Replay:
-    """Replay what the selection means now. Raises UsageError, ReplayStoppedError."""
+    """Replay what the selection means now. Raises UsageError, ReplayStoppedError, WorkersPausedError."""
     refuse_everything(selection)
     if steps and not reason:
         raise UsageError("A patch is recorded with its reason.", fix="Say why: add --reason '…'.")
     with database.connect(Role.WORKER, autocommit=True, application_name="replay") as conn:
+        require_leave(conn, while_paused)
         replay_id = book.open_events(conn, selection, steps, reason)
         book.record(database, Action.EVENTS_REPLAY, conn, book.read(conn, replay_id))
-    return resume(database, config, replay_id, batch=batch, rate=rate, heard=heard)
+    return resume(database, config, replay_id, batch=batch, rate=rate, while_paused=while_paused, heard=heard)
 
 
 def refuse_everything(selection: Selection) -> None:
@@ -67,9 +70,13 @@ def resume(
     *,
     batch: int = BATCH,
     rate: float | None = None,
+    while_paused: bool = False,
     heard: Heard = lambda reached, selected: None,
 ) -> Replay:
-    """Go on where a replay is; one that is done stays done. Raises UnknownReplayError, ReplayStoppedError."""
+    """Go on where a replay is; one that is done stays done.
+
+    Raises UnknownReplayError, ReplayStoppedError, and WorkersPausedError where somebody paused the workers.
+    """
     with database.connect(Role.WORKER, autocommit=True, application_name="replay") as conn:
         replay = book.read(conn, replay_id)
         if replay.kind != "events":
@@ -80,7 +87,7 @@ def resume(
             return replay
         with holding(conn, replay_id):
             heard(replay.reached, replay.selected)
-            _carry_all(database, config, conn, replay, batch, rate, heard)
+            _carry_all(database, config, conn, replay, batch, rate, while_paused, heard)
         return book.read(conn, replay_id)
 
 
@@ -116,6 +123,7 @@ def _carry_all(
     replay: Replay,
     batch: int,
     rate: float | None,
+    while_paused: bool,
     heard: Heard,
 ) -> None:
     steps = read_steps(replay.patch)
@@ -124,7 +132,7 @@ def _carry_all(
     reached, began = replay.reached, time.monotonic()
     done_here = 0
     try:
-        while done := _carry_next(lane, replay.replay_id, patch, batch):
+        while done := _carry_next(lane, replay.replay_id, patch, batch, while_paused):
             reached, done_here = reached + done, done_here + done
             heard(reached, replay.selected)
             if rate is not None:
@@ -133,10 +141,11 @@ def _carry_all(
         lane.close()
 
 
-def _carry_next(lane: Lane, replay_id: int, patch: Patch | None, batch: int) -> int:
+def _carry_next(lane: Lane, replay_id: int, patch: Patch | None, batch: int, while_paused: bool) -> int:
     """One transaction: the next events carried, noted and counted, or none of it."""
     conn = lane.connected()
     with conn.transaction():
+        require_leave(conn, while_paused)
         rows = conn.execute(SQL.next_events, {"replay_id": replay_id, "most": batch}).fetchall()
         if not rows:
             return 0

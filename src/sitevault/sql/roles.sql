@@ -51,15 +51,20 @@ BEGIN
 END
 $roles$;
 
--- SET ROLE is the only thing the migrator's membership is for: it inherits nothing (NOINHERIT above).
+-- SET ROLE is the only thing the migrator's memberships are for: it inherits nothing (NOINHERIT above). As the owner
+-- it migrates; as the worker it tries a release, before it is committed, with the worker's rights and no others.
 DO $membership$
+DECLARE
+    role text;
 BEGIN
-    IF NOT EXISTS (
-        SELECT FROM pg_auth_members
-        WHERE roleid = 'sitevault_owner'::regrole AND member = 'sitevault_migrator'::regrole
-    ) THEN
-        GRANT sitevault_owner TO sitevault_migrator;
-    END IF;
+    FOREACH role IN ARRAY ARRAY['sitevault_owner', 'sitevault_worker'] LOOP
+        IF NOT EXISTS (
+            SELECT FROM pg_auth_members
+            WHERE roleid = role::regrole AND member = 'sitevault_migrator'::regrole
+        ) THEN
+            EXECUTE format('GRANT %I TO sitevault_migrator', role);
+        END IF;
+    END LOOP;
 END
 $membership$;
 

@@ -64,13 +64,18 @@ def add_schema(conn: psycopg.Connection[Any], tenant_bk: str, event_type: str, s
     event_type = _checked_type(event_type)
     compile_schema(schema)
     with administer(conn, tenant_key(tenant_bk)):
-        tenant_hk = lock_tenant(conn, tenant_bk)
-        now = _read(conn, tenant_hk).get(event_type)
-        if now and now.status is SchemaStatus.ACTIVE and now.schema_json == schema:
-            return False
-        _insert(conn, tenant_hk, event_type, schema, SchemaStatus.ACTIVE)
-        audit_log.record(conn, tenant_hk, Action.SCHEMA_ADD, {"event_type": event_type, "sha256": _digest(schema)})
-        return True
+        return add_within(conn, tenant_bk, event_type, schema)
+
+
+def add_within(conn: psycopg.Connection[Any], tenant_bk: str, event_type: str, schema: dict[str, Any]) -> bool:
+    """The same in an open transaction that acts as the owner, within this tenant; the schema compiles."""
+    tenant_hk = lock_tenant(conn, tenant_bk)
+    now = _read(conn, tenant_hk).get(event_type)
+    if now and now.status is SchemaStatus.ACTIVE and now.schema_json == schema:
+        return False
+    _insert(conn, tenant_hk, event_type, schema, SchemaStatus.ACTIVE)
+    audit_log.record(conn, tenant_hk, Action.SCHEMA_ADD, {"event_type": event_type, "sha256": _digest(schema)})
+    return True
 
 
 def retire_schema(conn: psycopg.Connection[Any], tenant_bk: str, event_type: str) -> bool:
@@ -79,15 +84,20 @@ def retire_schema(conn: psycopg.Connection[Any], tenant_bk: str, event_type: str
     `conn` is sitevault_migrator's. Raises UsageError where there never was one, UnknownTenantError.
     """
     with administer(conn, tenant_key(tenant_bk)):
-        tenant_hk = lock_tenant(conn, tenant_bk)
-        now = _read(conn, tenant_hk).get(event_type)
-        if now is None:
-            raise _no_schema(tenant_bk, event_type)
-        if now.status is SchemaStatus.RETIRED:
-            return False
-        _insert(conn, tenant_hk, event_type, now.schema_json, SchemaStatus.RETIRED)
-        audit_log.record(conn, tenant_hk, Action.SCHEMA_RETIRE, {"event_type": event_type})
-        return True
+        return retire_within(conn, tenant_bk, event_type)
+
+
+def retire_within(conn: psycopg.Connection[Any], tenant_bk: str, event_type: str) -> bool:
+    """The same in an open transaction that acts as the owner, within this tenant."""
+    tenant_hk = lock_tenant(conn, tenant_bk)
+    now = _read(conn, tenant_hk).get(event_type)
+    if now is None:
+        raise _no_schema(tenant_bk, event_type)
+    if now.status is SchemaStatus.RETIRED:
+        return False
+    _insert(conn, tenant_hk, event_type, now.schema_json, SchemaStatus.RETIRED)
+    audit_log.record(conn, tenant_hk, Action.SCHEMA_RETIRE, {"event_type": event_type})
+    return True
 
 
 def list_schemas(conn: psycopg.Connection[Any], tenant_bk: str) -> list[EventSchema]:

@@ -144,20 +144,31 @@ def change_tenant(
     `mapping` replaces the tenant's own candidate paths (field -> paths). Raises UnknownTenantError.
     """
     policy = None if ip_policy is None else _checked_policy(ip_policy)
-    tenant_hk = tenant_key(tenant_bk)
-    with administer(conn, tenant_hk):
-        lock_tenant(conn, tenant_bk)
-        before = _existing(conn, tenant_bk)
-        after = before._replace(
-            status=status or before.status,
-            ip_policy=policy or before.ip_policy,
-            mapping=before.mapping if mapping is None else mapping,
-        )
-        if after == before:
-            return False
-        _insert_profile(conn, tenant_hk, after.name, after.status, after.ip_policy, after.mapping)
-        audit_log.record(conn, tenant_hk, Action.TENANT_CHANGE, _changes(before, after))
-        return True
+    with administer(conn, tenant_key(tenant_bk)):
+        return change_within(conn, tenant_bk, status=status, ip_policy=policy, mapping=mapping)
+
+
+def change_within(
+    conn: psycopg.Connection[Any],
+    tenant_bk: str,
+    *,
+    status: TenantStatus | None = None,
+    ip_policy: IpPolicy | None = None,
+    mapping: dict[str, list[str]] | None = None,
+) -> bool:
+    """The same in an open transaction that acts as the owner, within this tenant."""
+    tenant_hk = lock_tenant(conn, tenant_bk)
+    before = _existing(conn, tenant_bk)
+    after = before._replace(
+        status=status or before.status,
+        ip_policy=ip_policy or before.ip_policy,
+        mapping=before.mapping if mapping is None else mapping,
+    )
+    if after == before:
+        return False
+    _insert_profile(conn, tenant_hk, after.name, after.status, after.ip_policy, after.mapping)
+    audit_log.record(conn, tenant_hk, Action.TENANT_CHANGE, _changes(before, after))
+    return True
 
 
 def _changes(before: Tenant, after: Tenant) -> dict[str, Json]:

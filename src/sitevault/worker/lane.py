@@ -79,10 +79,7 @@ class Lane:
         """This lane's connection, prepared for loading; made where there is none."""
         if self._conn is None or self._conn.broken or self._conn.closed:
             conn = self._database.connect(Role.WORKER, autocommit=True, application_name=self.name)
-            set_json_loads(_as_bytes, conn)
-            set_json_dumps(lambda ready_made: ready_made, conn)
-            conn.execute(vault.SQL.plan_for_any_size)
-            conn.execute(vault.SQL.make_loaded_table)
+            prepare(conn)
             self._conn = conn
         return self._conn
 
@@ -183,6 +180,14 @@ class Lane:
             )
         except psycopg.Error:
             self.close()
+
+
+def prepare(conn: psycopg.Connection) -> None:
+    """Make a connection one that loads: JSON passes through as it is, and one plan fits any size."""
+    set_json_loads(_as_bytes, conn)
+    set_json_dumps(lambda ready_made: ready_made, conn)
+    conn.execute(vault.SQL.plan_for_any_size)
+    conn.execute(vault.SQL.make_loaded_table)
 
 
 def _as_bytes(stored: str | bytes) -> bytes:

@@ -10,6 +10,7 @@ import time
 
 import psycopg
 
+from sitevault import __version__
 from sitevault.config import Config
 from sitevault.db.connect import Database
 from sitevault.db.roles import Role
@@ -113,7 +114,8 @@ class Worker:
         """Hear of new batches and changed tenants; the lanes can do without."""
         while not stop.is_set():
             try:
-                with self._database.connect(Role.WORKER, autocommit=True, application_name="worker-bell") as conn:
+                name = f"worker-bell {__version__}"  # who asks which versions are at work reads it here
+                with self._database.connect(Role.WORKER, autocommit=True, application_name=name) as conn:
                     conn.execute("LISTEN sitevault_landed")
                     conn.execute("LISTEN sitevault_keys")
                     self._tenants.mark_stale()

@@ -17,8 +17,10 @@ from sitevault.worker.claim import SQL
 class Tenants:
     """Shared by the lanes of a worker; reloads when told that something changed, or when a tenant is new."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, within: psycopg.Connection | None = None) -> None:
+        """With `within`, rules are read on that connection, as its open transaction sees them."""
         self._database = database
+        self._within = within
         self._lock = threading.Lock()
         self._rules: Mapping[bytes, TenantRules] = {}
         self._pairs: set[tuple[bytes, bytes]] = set()
@@ -59,5 +61,12 @@ class Tenants:
 
     def _reload(self) -> None:
         self._stale = False
+        if self._within is not None:
+            self._rules = _read(self._within)
+            return
         with self._database.connect(Role.WORKER, autocommit=True, application_name="worker-tenants") as conn:
-            self._rules = {tenant_hk: TenantRules(*row) for tenant_hk, row in load_tenant_rules(conn).items()}
+            self._rules = _read(conn)
+
+
+def _read(conn: psycopg.Connection) -> dict[bytes, TenantRules]:
+    return {tenant_hk: TenantRules(*row) for tenant_hk, row in load_tenant_rules(conn).items()}

@@ -69,7 +69,8 @@ def _set_role(ground: Ground) -> Iterator[Probed]:
                 if other == role:
                     continue
                 for template in (PROBES.set_role, PROBES.set_session_authorization):
-                    intended = (role, other) == (Role.MIGRATOR, Role.OWNER) and template is PROBES.set_role
+                    becomes = (role, other) in ((Role.MIGRATOR, Role.OWNER), (Role.MIGRATOR, Role.WORKER))
+                    intended = becomes and template is PROBES.set_role
                     outcome = ground.attempt(conn, sql.SQL(template).format(role=sql.Identifier(other)))
                     tally.note(other, outcome, well=outcome.refused or intended)
         yield tally.result()

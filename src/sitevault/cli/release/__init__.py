@@ -11,6 +11,20 @@ COMMANDS: dict[str, str] = {
     "init": "sitevault.cli.release.init:init",
     "build": "sitevault.cli.release.build:build",
     "show": "sitevault.cli.release.show:show",
+    "preflight": "sitevault.cli.release.preflight:preflight",
+    "approve": "sitevault.cli.release.approve:approve",
+    "deploy": "sitevault.cli.release.deploy:deploy",
+    "observe": "sitevault.cli.release.observe:observe",
+    "watch": "sitevault.cli.release.observe:watch",
+    "promote": "sitevault.cli.release.promote:promote",
+    "status": "sitevault.cli.release.status:status",
+    "history": "sitevault.cli.release.history:history",
+    "pause": "sitevault.cli.release.pause:pause",
+    "resume": "sitevault.cli.release.pause:resume",
+    "undo": "sitevault.cli.release.undo:undo",
+    "attest": "sitevault.cli.release.attest:attest",
+    "plan": "sitevault.cli.release.plan:plan",
+    "rehearse": "sitevault.cli.release.rehearse:rehearse",
 }
 """Each command's place, in the order in which a release takes them."""
 

@@ -8,6 +8,7 @@ from sitevault.release.gates import (
     error_rate,
     freshness,
     ledger,
+    mapping,
     null_rate,
     processing_time,
     quality,
@@ -29,6 +30,7 @@ GATES: tuple[Gate, ...] = (
     quality.GATE,
     quality_by_type.GATE,
     null_rate.GATE,
+    mapping.GATE,
     processing_time.GATE,
     availability.GATE,
 )

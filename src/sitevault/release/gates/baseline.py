@@ -45,6 +45,10 @@ class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Staged events of the window."""
         return sum(one.events for one in self.types.values())
 
+    def comparable(self, min_events: int) -> bool:
+        """Whether a single type, or all the rare ones together, have enough events to compare anything with."""
+        return bool(pairs(self.types, {}, min_events))
+
 
 def together(parts: Iterable[OfType]) -> OfType:
     """Several types as one."""

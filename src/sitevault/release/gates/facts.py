@@ -13,7 +13,10 @@ from psycopg import sql
 from psycopg.rows import class_row, dict_row
 
 from sitevault.db import queries
+from sitevault.doctor.checks.drift import null_columns
+from sitevault.doctor.checks.drift.null_columns import alike
 from sitevault.doctor.snapshot import Snapshot
+from sitevault.doctor.staged import has_staging, read_nulls
 from sitevault.observe.kpis import Window
 from sitevault.release.gates.baseline import OfType, frequent
 from sitevault.release.gates.model import CannotJudge
@@ -87,6 +90,14 @@ class Reference(NamedTuple):
     broken: int
 
 
+class Arrived(NamedTuple):
+    """A column: rows whose payload carries a key of its name, and those of them in which it is filled."""
+
+    column: str
+    carried: int
+    filled: int
+
+
 class Waiting(NamedTuple):
     """Who waits to be processed, of the window and from before it."""
 
@@ -104,6 +115,8 @@ class Owners:
     suspect: int = 0
     not_looked_at: int = 0
     notes: tuple[str, ...] = ()
+    from_before: int = 0
+    """Carried in the window, received before it, and contradicting or unverifiable: by the door of then."""
 
 
 @dataclass(frozen=True)
@@ -119,13 +132,13 @@ class Facts(ABC):
 
     def __init__(self, snapshot: Snapshot, window: Window, pending_limit_seconds: float) -> None:
         self._snapshot = snapshot
+        self._window = window.since, window.until
         self._read: dict[str, Any] = {}
         self._parameters: dict[str, object] = {
             "since": window.since,
             "until": window.until,
             "tenant_hk": None,
             "pending_limit_seconds": pending_limit_seconds,
-            "paths": list(FIELDS["event_type"].paths),
         }
 
     @property
@@ -164,6 +177,26 @@ class Facts(ABC):
     @abstractmethod
     def references(self) -> list[Reference]:
         """References that the database may not enforce."""
+
+    def arrived(self) -> list[Arrived]:
+        """Per column: staged events whose payload carries a key of its name, and those that have it filled."""
+        snapshot = self._snapshot
+        if not snapshot.is_house and not has_staging(snapshot):
+            raise CannotJudge("staging does not name the raw event a row was made from, or its tenant")
+        columns = list(null_columns.filled_from_payloads(snapshot))
+        since, until = self._window
+        events = {
+            one.id: null_columns.named(one)
+            for one in snapshot.sample.events
+            if one.received is not None and since <= one.received < until
+        }
+        rows = [row for row in read_nulls(snapshot, columns) if row["number"] in events] if columns else []
+        found = {column: [row for row in rows if alike(column) in events[row["number"]]] for column in columns}
+        return [
+            Arrived(column, len(carried), sum(not row[column] for row in carried))
+            for column, carried in found.items()
+            if carried
+        ]
 
     @abstractmethod
     def waiting(self) -> Waiting:
@@ -227,6 +260,16 @@ def of_types(
             {column: found[str(place)] for place, column in enumerate(columns) if found},
         )
     return frequent(made)
+
+
+def kind(payload: sql.Composable) -> sql.Composed:
+    """The first event type that stands at one of the mapping's paths; the others are not looked at."""
+    return sql.SQL("coalesce({})").format(
+        sql.SQL(", ").join(
+            sql.SQL("nullif({} #>> {}::text[], '')").format(payload, sql.Literal(path.split(".")))
+            for path in FIELDS["event_type"].paths
+        )
+    )
 
 
 def counts(columns: Sequence[str]) -> sql.Composed:

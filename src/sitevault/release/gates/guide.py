@@ -23,6 +23,7 @@ from sitevault.release.gates.facts import (
     Times,
     Waiting,
     counts,
+    kind,
     of_types,
 )
 from sitevault.release.gates.model import CannotJudge
@@ -51,9 +52,11 @@ class Guide(Facts):
             raise CannotJudge("staging has neither a score nor a column that a score could be about")
         lacking = sql.SQL("num_nulls({})").format(sql.SQL(", ").join(deserving)) if deserving else sql.SQL("0")
         claimed = sql.Identifier("s", "quality_score") if "quality_score" in own else sql.SQL("NULL")
-        scores = self._compose(SQL.guide_scores, claimed=claimed, lacking=lacking)
+        payload = sql.SQL("{}::jsonb").format(sql.Identifier("r", self._snapshot.event_table.payload))
+        by = kind(payload)
+        scores = self._compose(SQL.guide_scores, kind=by, claimed=claimed, lacking=lacking)
         columns = self._columns()
-        filled = self._compose(SQL.guide_filled, counts=counts(columns))
+        filled = self._compose(SQL.guide_filled, kind=by, counts=counts(columns))
         return of_types(self._records(scores), self._records(filled), columns)
 
     def times(self, limit_seconds: float) -> Times:
@@ -66,20 +69,27 @@ class Guide(Facts):
         if table.tenant is None:
             raise CannotJudge(f"{table.full_name} has no column tenant_hk")
         staged = self._one(self._compose(SQL.guide_staged_tenants), Tenants) if self._names_tenant() else Tenants()
-        events = sample.read_events(
-            self._snapshot.connection,
-            self._compose(SQL.guide_events),
-            {**self._parameters, "most": MOST_EVENTS + 1},
-        )
+        events = self._events(SQL.guide_events)
         looked_at = events[:MOST_EVENTS]
         known = Evidence(self._snapshot.key_owners, self._snapshot.tenants, keys_are_binding=False)
         found = Counter(one.verdict for one in judge(looked_at, known))
+        before = Counter(one.verdict for one in judge(self._events(SQL.guide_events_from_before), known))
         rows = Tenants(
             staged.checked + len(looked_at),
             staged.contradictions + found[Provenance.CONTRADICTION],
             found[Provenance.UNVERIFIABLE],
         )
-        return Owners(rows, found[Provenance.SUSPECT], len(events) - len(looked_at), tuple(self._gaps()))
+        return Owners(
+            rows,
+            found[Provenance.SUSPECT],
+            len(events) - len(looked_at),
+            tuple(self._gaps()),
+            before[Provenance.CONTRADICTION] + before[Provenance.UNVERIFIABLE],
+        )
+
+    def _events(self, query: LiteralString) -> list[sample.SampledEvent]:
+        parameters = {**self._parameters, "most": MOST_EVENTS + 1}
+        return sample.read_events(self._snapshot.connection, self._compose(query), parameters)
 
     def books(self) -> Books:
         found = self.outcomes

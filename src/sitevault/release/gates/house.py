@@ -18,6 +18,7 @@ from sitevault.release.gates.facts import (
     Times,
     Waiting,
     counts,
+    kind,
     of_types,
 )
 from sitevault.staging.rules import RULES
@@ -35,8 +36,10 @@ class House(Facts):
             "deductions": [rule.deduction for rule in RULES],
         }
         columns = self._columns()
-        filled = sql.SQL(SQL.house_filled).format(counts=counts(columns))
-        return of_types(self._records(SQL.house_scores, rules), self._records(filled), columns)
+        by = kind(sql.Identifier("e", "payload"))
+        scores = sql.SQL(SQL.house_scores).format(kind=by)
+        filled = sql.SQL(SQL.house_filled).format(kind=by, counts=counts(columns))
+        return of_types(self._records(scores, rules), self._records(filled), columns)
 
     def times(self, limit_seconds: float) -> Times:
         return self._one(SQL.house_times, Times, {"limit_seconds": limit_seconds})

@@ -32,11 +32,18 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     quality_drop: Annotated[
         Drop | None,
         Meta(description="How far an event type's mean may fall below its baseline; `false`: not asked."),
-    ] = 0.05
+    ] = 0.10
     null_rate_drop: Annotated[
         Drop | None,
-        Meta(description="How far the filled share of a column may fall below its baseline; `false`: not asked."),
-    ] = 0.20
+        Meta(description="Which part of a column's filled share may be gone; `false`: not asked."),
+    ] = 0.25
+    mapped_share: Annotated[
+        Share | None,
+        Meta(
+            description="Least share of rows that have a column filled, of those whose payload carries a key of "
+            "its name; `false`: not asked."
+        ),
+    ] = 0.5
     processing_ms: Annotated[float, Meta(gt=0, description="Milliseconds an event may take.")] = 100.0
     processing_share: Annotated[Share, Meta(description="Least share of events that are as fast as that.")] = 0.95
     availability: Annotated[

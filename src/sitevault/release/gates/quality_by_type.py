@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from sitevault.observe import sequential
@@ -60,8 +61,7 @@ def _compare(
     name: str, before: OfType, now: OfType, drop: float, wrong_pass: float, wrong_fail: float
 ) -> _Compared:
     """Half of the risk is the baseline's: it is a sample, too."""
-    least = sequential.mean_lower(before.histogram, wrong_fail / 2)
-    most = sequential.mean_upper(before.histogram, wrong_pass / 2)
+    least, most = _lower(before.scores, wrong_fail / 2), _upper(before.scores, wrong_pass / 2)
     low = sequential.mean_lower(now.histogram, wrong_pass / 2)
     high = sequential.mean_upper(now.histogram, wrong_fail / 2)
     was, seen = sequential.mean(before.histogram) or 0.0, sequential.mean(now.histogram)
@@ -76,6 +76,17 @@ def _compare(
         more = sequential.values_until(now.histogram, most - drop, wrong_pass / 2) if now.events else None
         shown += f" ({now.events} events{'' if more is None else f', {more} more needed'})"
     return _Compared(name, verdict, now.events, moved, low - most, high - least, more, shown)
+
+
+@lru_cache(1024)
+def _lower(scores: tuple[tuple[float, int], ...], alpha: float) -> float:
+    """The same baseline is looked at again and again."""
+    return sequential.mean_lower(dict(scores), alpha)
+
+
+@lru_cache(1024)
+def _upper(scores: tuple[tuple[float, int], ...], alpha: float) -> float:
+    return sequential.mean_upper(dict(scores), alpha)
 
 
 GATE = Gate(

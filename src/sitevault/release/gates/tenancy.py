@@ -22,6 +22,7 @@ def _judge(sight: Sight) -> GateResult:
         (found.suspect, "are suspect by their host"),
         (unverifiable, "carry nothing that shows whose they are"),
         (found.not_looked_at, "or more were not looked at"),
+        (found.from_before, "from before the deploy are not proved, and not its doing: see sitevault doctor"),
     )
     consistent = checked - contradictions - unverifiable - found.suspect
     return GateResult(
@@ -41,7 +42,9 @@ GATE = Gate(
     target=lambda _: "0 contradictions",
     formula="Every row against what shows whose it is; one contradiction is FAIL. Rows that nothing confirms are "
     "counted, and make it INCONCLUSIVE: never green.",
-    denominator="Events received or staged in the window.",
+    denominator="Events received in the window, and rows staged in it. In a database of the guide's shape, events "
+    "that came before the deploy and were carried in the window have the tenant that the door of then gave them: "
+    "those that nothing proves are said, and are not this release's doing.",
     house="The key of every landed event, the landed event of every row in staging and vault, and every hub key "
     "computed again.",
     guide="The doctor's evidence: API key, the customer the payload names, the host (which never proves, only "

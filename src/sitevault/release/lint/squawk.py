@@ -70,7 +70,7 @@ def _run(program: str, directory: str, names: list[str]) -> Iterator[Finding]:
             check=False,
             timeout=SECONDS,
         )
-        said = json.loads(result.stdout or "[]") if result.returncode in (0, 1) else None
+        said = json.loads(result.stdout) if result.returncode in (0, 1) else None
     except (OSError, subprocess.TimeoutExpired, json.JSONDecodeError):
         said = None
     if said is None:

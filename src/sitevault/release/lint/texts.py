@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
+from sitevault.doctor.code import plpgsql
 from sitevault.doctor.code.parser import (
     Lines,
     Node,
@@ -125,7 +126,10 @@ def _of(
         return
     for told in statements:
         for check in checks:
-            yield from check(told)
+            try:
+                yield from check(told)
+            except Unreadable as error:
+                yield found(UNREADABLE, name, told.line, error.why)
 
 
 def _statements(name: str, text: str) -> Iterator[Told]:
@@ -202,6 +206,23 @@ def _unqualified(told: Told) -> Iterator[Finding]:
         yield found(UNQUALIFIED, told.where, told.line, f"{name} is named without its schema")
 
 
+def _block(told: Told) -> Iterator[Finding]:
+    """The same within a DO block, statement by statement."""
+    if kind(told.node) != "DoStmt":
+        return
+    options = {one.defname: one for one in map(unwrap, told.node.args)}
+    body = unwrap(options["as"].arg).sval if "as" in options else ""
+    if "language" in options and unwrap(options["language"].arg).sval != "plpgsql":
+        return
+    statements = plpgsql.read(body)
+    pieces = [sql for one in statements for inner in one.walk() for sql in inner.sql if sql.tree is not None]
+    temporary = told.temporary.union(*(_temporary(sql.tree) for sql in pieces))
+    for sql in pieces:
+        yield from _unqualified(
+            Told(told.where, told.line + sql.line_of(sql.tree) - 1, unwrap(sql.tree), temporary)
+        )
+
+
 def _bare_names(told: Told) -> Iterator[str]:
     nodes = list(walk(told.node))
     ctes = {node.ctename for node in nodes if kind(node) == "CommonTableExpr"}
@@ -268,4 +289,4 @@ def _short(node: Node, object_type: str) -> Iterator[str]:
         yield ".".join(words)
 
 
-_CHECKS = (_transaction, _outside, _session, _unqualified)
+_CHECKS = (_transaction, _outside, _session, _unqualified, _block)

@@ -188,7 +188,7 @@ SELECT
     o.identity,
     jsonb_strip_nulls(o.is || jsonb_build_object(
         'owner', o.owner::regrole::text,
-        'comment', coalesce(col_description(o.oid, nullif(o.sub, 0)), obj_description(o.oid, o.class::text)),
+        'comment', CASE o.sub WHEN 0 THEN obj_description(o.oid, o.class::text) ELSE col_description(o.oid, o.sub) END,
         'privileges', (
             SELECT jsonb_agg(one.granted ORDER BY one.granted)
             FROM (

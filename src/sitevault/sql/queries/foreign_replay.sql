@@ -30,6 +30,23 @@ WHERE r.processing_status = ANY(%(statuses)s)
     AND (%(tenant)s::text IS NULL OR t.tenant_bk = %(tenant)s::text)
 ORDER BY r.received_timestamp, r.raw_event_id;
 
+-- name: can_be_paused
+-- Whether a release may pause whoever carries events here, and this user can read it.
+SELECT EXISTS (
+    SELECT FROM pg_catalog.pg_class AS c
+    INNER JOIN pg_catalog.pg_namespace AS n ON c.relnamespace = n.oid
+    WHERE n.nspname = 'sitevault_release' AND c.relname = 'pause'
+        AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+);
+
+-- name: begin_work
+-- Held to the end of the transaction: a pause waits for it. Whether it is paused is asked after that.
+SELECT pg_try_advisory_xact_lock_shared(hashtext('sitevault.pause'));
+
+-- name: who_paused
+-- Who paused, since when and why.
+SELECT p.by, p.since, p.message FROM {pause} AS p WHERE p.paused;
+
 -- name: bound_an_attempt
 -- One event holds nobody up.
 SELECT

@@ -60,38 +60,25 @@ CROSS JOIN settled;
 -- name: house_scores
 -- Per event type of the payload, how many staged events have which score: the row's, or what its findings leave.
 SELECT
-    coalesce(kind.name, '(none)') AS event_type,
-    greatest(0, trunc(least(s.quality_score, deserved.score / 100.0), 3))::float8 AS score,
+    coalesce(left({kind}, 128), '(none)') AS event_type,
+    greatest(0, trunc(least(s.quality_score, (
+        CASE WHEN s.validation_errors = '[]' THEN 100 ELSE (
+            SELECT 100 - coalesce(sum(rule.deduction), 0)
+            FROM ROWS FROM (unnest(%(codes)s::text []), unnest(%(deductions)s::integer [])) AS rule (code, deduction)
+            WHERE s.validation_errors @> jsonb_build_array(jsonb_build_object('code', rule.code))
+        ) END
+    ) / 100.0), 3))::float8 AS score,
     count(*) AS events
 FROM staging.site_tracking_events_s AS s
 LEFT JOIN raw.landed_event AS e ON s.batch_id = e.batch_id AND s.raw_event_id = e.raw_event_id
-LEFT JOIN LATERAL (
-    SELECT left(e.payload #>> string_to_array(p.path, '.'), 128) AS name
-    FROM unnest(%(paths)s::text []) WITH ORDINALITY AS p (path, place)
-    WHERE e.payload #>> string_to_array(p.path, '.') <> ''
-    ORDER BY p.place
-    LIMIT 1
-) AS kind ON true
-CROSS JOIN LATERAL (
-    SELECT greatest(0, 100 - coalesce(sum(rule.deduction), 0)) AS score
-    FROM ROWS FROM (unnest(%(codes)s::text []), unnest(%(deductions)s::integer [])) AS rule (code, deduction)
-    WHERE s.validation_errors @> jsonb_build_array(jsonb_build_object('code', rule.code))
-) AS deserved
 WHERE s.processed_timestamp >= %(since)s AND s.processed_timestamp < %(until)s
 GROUP BY 1, 2;
 
 -- name: house_filled
 -- Per event type of the payload, the staged rows that were not refused, and how many have each column filled.
-SELECT coalesce(kind.name, '(none)') AS event_type, count(*) AS staged_rows, {counts}
+SELECT coalesce(left({kind}, 128), '(none)') AS event_type, count(*) AS staged_rows, {counts}
 FROM staging.site_tracking_events_s AS s
 LEFT JOIN raw.landed_event AS e ON s.batch_id = e.batch_id AND s.raw_event_id = e.raw_event_id
-LEFT JOIN LATERAL (
-    SELECT left(e.payload #>> string_to_array(p.path, '.'), 128) AS name
-    FROM unnest(%(paths)s::text []) WITH ORDINALITY AS p (path, place)
-    WHERE e.payload #>> string_to_array(p.path, '.') <> ''
-    ORDER BY p.place
-    LIMIT 1
-) AS kind ON true
 WHERE s.processed_timestamp >= %(since)s AND s.processed_timestamp < %(until)s
     AND s.validation_status <> 'INVALID'
 GROUP BY 1;
@@ -220,33 +207,19 @@ CROSS JOIN settled;
 -- name: guide_scores
 -- Per event type of the payload, how many staged events have which score: the row's, or what its columns deserve.
 SELECT
-    coalesce(kind.name, '(none)') AS event_type,
+    coalesce(left({kind}, 128), '(none)') AS event_type,
     greatest(0, least(1, trunc(least({claimed}::numeric, 1.0 - 0.2 * {lacking}), 3)))::float8 AS score,
     count(*) AS events
 FROM staging.site_tracking_events_s AS s
 INNER JOIN {table} AS r ON s.{id} = r.{id}
-LEFT JOIN LATERAL (
-    SELECT left(r.{payload}::jsonb #>> string_to_array(p.path, '.'), 128) AS name
-    FROM unnest(%(paths)s::text []) WITH ORDINALITY AS p (path, place)
-    WHERE r.{payload}::jsonb #>> string_to_array(p.path, '.') <> ''
-    ORDER BY p.place
-    LIMIT 1
-) AS kind ON true
 WHERE {moment} >= %(since)s AND {moment} < %(until)s
 GROUP BY 1, 2;
 
 -- name: guide_filled
 -- Per event type of the payload, the staged rows, and how many have each column filled.
-SELECT coalesce(kind.name, '(none)') AS event_type, count(*) AS staged_rows, {counts}
+SELECT coalesce(left({kind}, 128), '(none)') AS event_type, count(*) AS staged_rows, {counts}
 FROM staging.site_tracking_events_s AS s
 INNER JOIN {table} AS r ON s.{id} = r.{id}
-LEFT JOIN LATERAL (
-    SELECT left(r.{payload}::jsonb #>> string_to_array(p.path, '.'), 128) AS name
-    FROM unnest(%(paths)s::text []) WITH ORDINALITY AS p (path, place)
-    WHERE r.{payload}::jsonb #>> string_to_array(p.path, '.') <> ''
-    ORDER BY p.place
-    LIMIT 1
-) AS kind ON true
 WHERE {moment} >= %(since)s AND {moment} < %(until)s
 GROUP BY 1;
 
@@ -266,17 +239,23 @@ SELECT
 FROM staged;
 
 -- name: guide_events
--- Events received or staged in the window, the newest first, with what shows whose they are.
+-- Events received in the window, the newest first, with what shows whose they are.
 SELECT
     r.{id}::text AS id, r.{tenant}::bytea AS tenant_hk, r.{received}::timestamptz AS received, {status}::text AS status,
     {api_key}::text AS api_key, {origin}::text AS origin, r.{payload}::text AS payload
 FROM {table} AS r
-WHERE (r.{received} >= %(since)s AND r.{received} < %(until)s)
-    OR r.{id} IN (
-        SELECT s.{id} FROM staging.site_tracking_events_s AS s
-        INNER JOIN {table} AS r ON s.{id} = r.{id}
-        WHERE {moment} >= %(since)s AND {moment} < %(until)s
-    )
+WHERE r.{received} >= %(since)s AND r.{received} < %(until)s
+ORDER BY r.{received} DESC
+LIMIT %(most)s;
+
+-- name: guide_events_from_before
+-- Events staged in the window and received before it, the newest first, with what shows whose they are.
+SELECT
+    r.{id}::text AS id, r.{tenant}::bytea AS tenant_hk, r.{received}::timestamptz AS received, {status}::text AS status,
+    {api_key}::text AS api_key, {origin}::text AS origin, r.{payload}::text AS payload
+FROM staging.site_tracking_events_s AS s
+INNER JOIN {table} AS r ON s.{id} = r.{id}
+WHERE {moment} >= %(since)s AND {moment} < %(until)s AND r.{received} < %(since)s
 ORDER BY r.{received} DESC
 LIMIT %(most)s;
 

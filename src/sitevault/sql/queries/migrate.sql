@@ -50,6 +50,18 @@ VALUES (%(version)s, %(name)s, %(sha256)s, %(applied_by)s, %(duration_ms)s);
 INSERT INTO ops.object_set (sha256, applied_by, duration_ms)
 VALUES (%(sha256)s, %(applied_by)s, %(duration_ms)s);
 
+-- name: applied_just_now
+-- The migrations that the open transaction applied, oldest number first.
+SELECT version FROM ops.migration WHERE applied_at >= now() ORDER BY version;
+
+-- name: forget_migrations
+-- A release that applied them is taken back.
+DELETE FROM ops.migration WHERE version = ANY(%(versions)s);
+
+-- name: forget_objects
+-- A release that applied this set is taken back; the one before it is in force again.
+DELETE FROM ops.object_set WHERE sha256 = %(sha256)s;
+
 -- name: try_lock
 -- One migrating session at a time in a database; held by the session, so a killed one leaves nothing behind.
 SELECT pg_try_advisory_lock(hashtext('sitevault migrate'));

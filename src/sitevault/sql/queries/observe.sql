@@ -323,6 +323,15 @@ FROM ops.load
 ORDER BY load_id DESC
 LIMIT 1;
 
+-- name: paused
+-- Who paused the workers, since when and why, and which environment this is; no row: nobody did.
+SELECT
+    p.by, p.since, p.message, p.release_id,
+    (SELECT e.environment FROM ops.environment AS e) AS environment,
+    extract(EPOCH FROM clock_timestamp() - p.since)::float8 AS seconds
+FROM ops.pause AS p
+WHERE p.paused;
+
 -- name: connected
 -- How many connections each service holds right now.
 SELECT

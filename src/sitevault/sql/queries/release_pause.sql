@@ -18,6 +18,16 @@ SET paused = false, since = clock_timestamp(), by = %(actor)s
 WHERE p.paused AND (%(release_id)s::text IS NULL OR p.release_id = %(release_id)s)
 RETURNING p.message;
 
+-- name: stood_still
+-- Since a moment, where events may have waited for a pause: one in force, or lifted less than the limit ago; else 0.
+SELECT
+    CASE
+        WHEN p.paused OR p.since > clock_timestamp() - make_interval(secs => %(limit_seconds)s)
+            THEN greatest(0, extract(EPOCH FROM clock_timestamp() - %(moment)s::timestamptz))::float8
+        ELSE 0
+    END
+FROM {pause} AS p;
+
 -- name: wake_workers
 -- Workers that listen look at once.
 SELECT pg_notify('sitevault_landed', '');
@@ -35,6 +45,15 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.pid <> pg_b
     AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
     AND ((l.classid::bigint << 32) | l.objid::bigint) = hashtext('sitevault.pause')::bigint
 ORDER BY a.pid;
+
+-- name: release_under_way
+-- Which living process carries a release out in this database: it resumes by itself what it paused.
+SELECT a.pid, coalesce(nullif(a.application_name, ''), a.usename::text, 'a session') AS name
+FROM pg_catalog.pg_locks AS l
+INNER JOIN pg_catalog.pg_stat_activity AS a ON l.pid = a.pid
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.pid <> pg_backend_pid()
+    AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
+    AND ((l.classid::bigint << 32) | l.objid::bigint) = hashtext('sitevault.release')::bigint;
 
 -- name: writing_staging
 -- Who writes staging rows at this moment, in a foreign database: collectors write raw ones only.

@@ -30,6 +30,14 @@ SELECT pg_advisory_xact_lock(hashtext('sitevault.replay.carry'));
 -- Replays wait for a rebuild, until its connection ends: before its snapshot is taken, not in it.
 SELECT pg_advisory_lock(hashtext('sitevault.replay.carry'));
 
+-- name: begin_work
+-- Whether this transaction may carry events; whoever pauses the workers waits for its end.
+SELECT ops.begin_work(%(while_paused)s);
+
+-- name: who_paused
+-- Who paused the workers, since when and why.
+SELECT p.by, p.since, p.message FROM ops.pause AS p WHERE p.paused;
+
 -- name: selected
 -- The events a selection means, and where each is. A parameter that is NULL leaves nothing out.
 SELECT e.tenant_hk, e.raw_event_id, e.batch_id, place.was

@@ -178,3 +178,14 @@ SELECT DISTINCT ON (event_type) event_type, schema_json, status, load_date
 FROM staging.event_schema_s
 WHERE tenant_hk = %(tenant_hk)s
 ORDER BY event_type, load_date DESC;
+
+-- name: mappings_so_far
+-- Every mapping a tenant has had, the newest first.
+SELECT mapping FROM auth.tenant_profile_s WHERE tenant_hk = %(tenant_hk)s ORDER BY load_date DESC;
+
+-- name: schemas_so_far
+-- Everything that was demanded of a tenant's events of a type, the newest first.
+SELECT schema_json, status
+FROM staging.event_schema_s
+WHERE tenant_hk = %(tenant_hk)s AND event_type = %(event_type)s
+ORDER BY load_date DESC;

@@ -25,15 +25,15 @@ def _look(snapshot: Snapshot) -> Outcome:
     if not snapshot.is_house and not has_staging(snapshot):
         notes = ("Staging does not say from which event a row was made.",)
         return Outcome("columns", 0, nothing_is_fine=True, notes=notes)
-    columns = list(_columns(snapshot))
+    columns = list(filled_from_payloads(snapshot))
     rows = snapshot.read(f"nulls of {STAGING[1]}", lambda: read_nulls(snapshot, columns)) if columns else []
     events = {event.id: event for event in snapshot.sample.events}
-    staged = [(row, _named(events[row["number"]])) for row in rows if row["number"] in events]
+    staged = [(row, named(events[row["number"]])) for row in rows if row["number"] in events]
     findings = tuple(finding for column in columns for finding in _judge(column, staged))
     return Outcome("columns", len(columns), findings, nothing_is_fine=True, notes=(snapshot.sample.how,))
 
 
-def _columns(snapshot: Snapshot) -> Iterator[str]:
+def filled_from_payloads(snapshot: Snapshot) -> Iterator[str]:
     """The columns that are filled from payloads: by the mapping in our house, by their names elsewhere."""
     for name, column in snapshot.columns_of[STAGING].items():
         if snapshot.is_house:
@@ -44,27 +44,28 @@ def _columns(snapshot: Snapshot) -> Iterator[str]:
             yield name
 
 
-def _named(event: SampledEvent) -> dict[str, str]:
+def named(event: SampledEvent) -> dict[str, str]:
     """The paths of a payload's plain values by the last of their keys, as names are compared."""
     return {
-        _alike(path.rpartition(".")[2]): path
+        alike(path.rpartition(".")[2]): path
         for path, kind in paths_of(event.payload)
         if kind not in ("null", "object", "array")
     }
 
 
 @lru_cache(10_000)
-def _alike(name: str) -> str:
+def alike(name: str) -> str:
+    """A name as names are compared."""
     return _ALIKE.sub("", name.lower())
 
 
 def _judge(column: str, staged: Iterable[tuple[dict[str, bool], dict[str, str]]]) -> Iterator[Finding]:
-    wanted = _alike(column)
+    wanted = alike(column)
     carried = empty = total = 0
     places: dict[str, int] = {}
-    for row, named in staged:
+    for row, carried_by in staged:
         total += 1
-        path = named.get(wanted)
+        path = carried_by.get(wanted)
         if path is not None:
             carried += 1
             empty += row[column]

@@ -1,0 +1,163 @@
+"""Takes releases back: every object as it was, to the byte, and exactly the events that failed under them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+import psycopg
+from psycopg import errors
+
+from sitevault.db.catalog import CatalogSnapshot, Change
+from sitevault.db.restore import CannotRestoreError
+from sitevault.release import pause, record, touched, way_back
+from sitevault.release.events import Teller
+from sitevault.release.lock import locked
+from sitevault.release.model import ReleaseBlockedError, ReleaseError, UndoFailedError
+from sitevault.release.record import Released
+from sitevault.release.target import Target
+from sitevault.tenancy.audit_log import Action
+
+LOCK_PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
+
+SHORTEST_ID = 6
+"""Digits of a plan's digest that name a release."""
+
+Result = TypeVar("Result")
+
+
+class Undone(NamedTuple):
+    """What was taken back; `requeued` events failed under it and are PENDING again."""
+
+    release_id: str
+    name: str
+    version: str
+    objects: tuple[str, ...]
+    requeued: int
+
+
+def undo(target: Target, to: str | None, why: str, teller: Teller) -> list[Undone]:
+    """Take back the newest release in force; with `to`, all that came after that one (`start`: all of them).
+
+    Safe to repeat. Raises ReleaseBlockedError where nothing is in force or an object moved since, UndoFailedError
+    where the way back did not lead back (the release is then still in force, whole).
+    """
+    with locked(target, "undoing"):
+        record.require_identity(target)
+        chosen = _chosen(target, to)
+        pause.pause(target, chosen[0].release_id, f"undoing {chosen[0].name} {chosen[0].version}", teller)
+        done: list[Undone] = []
+        try:
+            for released in chosen:
+                teller.release_id = released.release_id
+                done.append(_patiently(teller, lambda released=released: _undo(target, released, why, teller)))  # type: ignore[misc]
+        finally:
+            pause.resume(target, teller, release_id=chosen[0].release_id)
+        return done
+
+
+def _chosen(target: Target, to: str | None) -> list[Released]:
+    in_force = [one for one in record.releases(target.ground) if one.in_force]
+    if not in_force:
+        raise ReleaseBlockedError(
+            f"No release is in force in {target.environment}.",
+            command=f"sitevault release history --env {target.environment}",
+        )
+    if to is None:
+        return in_force[:1]
+    if to == "start":
+        return in_force
+    places = [place for place, one in enumerate(in_force) if one.version == to] or [
+        place for place, one in enumerate(in_force) if len(to) >= SHORTEST_ID and one.release_id.startswith(to)
+    ]
+    if len(places) != 1:
+        raise ReleaseBlockedError(
+            f"{'Several releases are' if places else 'No release in force is'} called {to!r}.",
+            fix="Name a version or the beginning of a plan's digest; `start` takes all of them back.",
+            command=f"sitevault release history --env {target.environment}",
+        )
+    if places[0] == 0:
+        raise ReleaseBlockedError(f"{to} is the newest release in force: nothing came after it.")
+    return in_force[: places[0]]
+
+
+def _undo(target: Target, released: Released, why: str, teller: Teller) -> Undone:
+    ground, bundle = target.ground, released.decoded_bundle()
+    changes = record.recorded_objects(ground, released.release_id)
+    teller("undo", f"Taking back {released.name} {released.version}: {len(changes)} objects")
+    try:
+        with ground.transaction():
+            now = target.snapshot()
+            _require_as_left(changes, now)
+            failed = touched.touched(target, released)  # before our own locks stand in the judge's way
+            plan = released.decoded_plan()
+            way_back.lead(target, bundle, as_it_was(now, changes), plan.migrations, plan.settings)
+            requeued = touched.requeue(target, failed)
+            record.forget_files(ground, released.release_id)
+            record.end_release(ground, released.release_id, "UNDONE", why)
+            record.note(ground, released.release_id, "undo", f"Taken back: {why}")
+            record.audit(
+                ground,
+                Action.RELEASE_UNDO,
+                {
+                    "environment": target.environment,
+                    "bundle": released.bundle_digest,
+                    "plan": released.release_id,
+                    "why": why,
+                },
+            )
+    except (ReleaseError, CannotRestoreError) as error:
+        raise UndoFailedError(
+            f"{released.name} {released.version} could not be taken back: {error.message} It is in force, whole.",
+            fix="Restore from a backup, or release a correction.",
+            command=f"sitevault release status --env {target.environment}",
+        ) from error
+    except psycopg.OperationalError as error:
+        if isinstance(error, errors.LockNotAvailable | errors.DeadlockDetected):
+            raise
+        raise UndoFailedError(
+            f"The connection was lost: {' '.join(str(error).split())}. It was taken back whole, or not at all.",
+            fix="The status says which; the same undo again goes on from there.",
+            command=f"sitevault release status --env {target.environment}",
+        ) from error
+    teller("undo", f"Every object is as it was; {requeued} events are PENDING again", requeued=requeued)
+    return Undone(
+        released.release_id,
+        released.name,
+        released.version,
+        tuple(str(change.object) for change in changes),
+        requeued,
+    )
+
+
+def as_it_was(now: CatalogSnapshot, changes: list[Change]) -> CatalogSnapshot:
+    """The catalog of now, with what the release changed as it was before."""
+    before = {**now.objects, **{one.object: one.before for one in changes if one.before is not None}}
+    gone = {one.object for one in changes if one.before is None}
+    return CatalogSnapshot({name: definition for name, definition in before.items() if name not in gone})
+
+
+def _require_as_left(changes: list[Change], now: CatalogSnapshot) -> None:
+    moved = [str(was.object) for was in changes if now.objects.get(was.object) != was.after]
+    if moved:
+        raise ReleaseBlockedError(
+            f"Changed since the release: {', '.join(moved)}.",
+            fix="Undoing would lose those changes: first bring back what the release had made.",
+            command="sitevault release status",
+        )
+
+
+def _patiently(teller: Teller, attempt: Callable[[], Result]) -> Result:
+    for wait in (*LOCK_PAUSES_SECONDS, None):
+        try:
+            return attempt()
+        except (errors.LockNotAvailable, errors.DeadlockDetected) as error:
+            if wait is None:
+                raise ReleaseError(
+                    f"Somebody held a lock each time: {error.diag.message_primary}. Nothing was changed.",
+                    fix="See who, and undo again when they are done.",
+                ) from error
+            teller("undo", f"Somebody holds a lock; again in {wait:g} s")
+            time.sleep(wait)
+    raise AssertionError("unreachable")
