@@ -175,19 +175,28 @@ LEFT JOIN pg_temp.copy AS c
 WHERE c.raw_event_id IS NULL;
 
 -- name: check_vaulted_as_staged
--- What the vault says of an event is what staging made of it.
+-- What the vault says of an event is what staging made of it; its keys are of hubs of the same names.
 SELECT 'vaulted ' || e.raw_event_id AS what
 FROM business.site_event_nl AS e
+INNER JOIN business.site_session_h AS hs ON e.tenant_hk = hs.tenant_hk AND e.session_hk = hs.session_hk
+INNER JOIN business.site_visitor_h AS hv ON e.tenant_hk = hv.tenant_hk AND e.visitor_hk = hv.visitor_hk
+INNER JOIN business.site_page_h AS hp ON e.tenant_hk = hp.tenant_hk AND e.page_hk = hp.page_hk
+INNER JOIN business.site_user_h AS hu ON e.tenant_hk = hu.tenant_hk AND e.user_hk = hu.user_hk
+INNER JOIN business.site_campaign_h AS hc ON e.tenant_hk = hc.tenant_hk AND e.campaign_hk = hc.campaign_hk
 LEFT JOIN staging.site_tracking_events_s AS s
     ON e.tenant_hk = s.tenant_hk AND e.raw_event_id = s.raw_event_id
         AND (
-            s.event_id, s.event_day, s.session_hk, s.visitor_hk, s.page_hk, s.user_hk, s.campaign_hk, s.event_type,
-            s.occurred_at, s.received_timestamp, s.referrer_host, s.source, s.channel, s.device_class, s.browser,
-            s.os, s.country, s.is_bot, s.validation_status, s.quality_score, s.properties, s.payload_digest
+            s.event_id, s.event_day, s.event_type, s.occurred_at, s.received_timestamp, s.referrer_host, s.source,
+            s.channel, s.device_class, s.browser, s.os, s.country, s.is_bot, s.validation_status, s.quality_score
         ) IS NOT DISTINCT FROM (
-            e.event_id, e.event_day, e.session_hk, e.visitor_hk, e.page_hk, e.user_hk, e.campaign_hk, e.event_type,
-            e.occurred_at, e.received_timestamp, e.referrer_host, e.source, e.channel, e.device_class, e.browser,
-            e.os, e.country, e.is_bot, e.validation_status, e.quality_score, e.properties, e.payload_digest
+            e.event_id, e.event_day, e.event_type, e.occurred_at, e.received_timestamp, e.referrer_host, e.source,
+            e.channel, e.device_class, e.browser, e.os, e.country, e.is_bot, e.validation_status, e.quality_score
+        )
+        AND (
+            s.session_id, s.visitor_id, substr(s.page_url, strpos(s.page_url, '://') + 3), s.user_bk, s.utm_source,
+            s.utm_medium, s.utm_campaign
+        ) IS NOT DISTINCT FROM (
+            hs.session_bk, hv.visitor_bk, hp.page_bk, hu.user_bk, hc.utm_source, hc.utm_medium, hc.utm_campaign
         )
 WHERE s.raw_event_id IS NULL;
 
@@ -348,12 +357,13 @@ WHERE e.event_id IS NULL;
 -- Every event left its links, its satellites and its personal data.
 WITH vaulted AS (
     SELECT
-        s.tenant_hk, s.raw_event_id, s.session_hk, s.visitor_hk, s.user_hk, s.page_hk, e.event_id, e.event_day,
+        s.tenant_hk, s.raw_event_id, e.session_hk, e.visitor_hk, e.user_hk, e.page_hk, e.event_id, e.event_day,
         s.session_id, s.visitor_id, s.user_bk, s.page_url, s.page_title,
-        num_nonnulls(s.client_ip, s.user_agent, s.page_query) AS personal
+        num_nonnulls(r.client_ip, r.user_agent) AS personal
     FROM business.site_event_nl AS e
     INNER JOIN staging.site_tracking_events_s AS s
         ON e.tenant_hk = s.tenant_hk AND e.raw_event_id = s.raw_event_id
+    LEFT JOIN raw.landed_event AS r ON e.tenant_hk = r.tenant_hk AND e.raw_event_id = r.raw_event_id
 )
 
 SELECT 'session and visitor of ' || v.raw_event_id AS what
@@ -412,35 +422,42 @@ SELECT 'session, load ' || h.load_id AS what
 FROM business.site_session_h AS h
 WHERE h.session_bk IS NOT NULL AND NOT EXISTS (
     SELECT FROM staging.site_tracking_events_s AS s
-    WHERE s.tenant_hk = h.tenant_hk AND s.session_hk = h.session_hk AND s.validation_status <> 'INVALID'
+    WHERE s.tenant_hk = h.tenant_hk AND business.hash_key('session', s.tenant_hk, s.session_id) = h.session_hk
+        AND s.validation_status <> 'INVALID'
 )
 UNION ALL
 SELECT 'visitor, load ' || h.load_id
 FROM business.site_visitor_h AS h
 WHERE h.visitor_bk IS NOT NULL AND NOT EXISTS (
     SELECT FROM staging.site_tracking_events_s AS s
-    WHERE s.tenant_hk = h.tenant_hk AND s.visitor_hk = h.visitor_hk AND s.validation_status <> 'INVALID'
+    WHERE s.tenant_hk = h.tenant_hk AND business.hash_key('visitor', s.tenant_hk, s.visitor_id) = h.visitor_hk
+        AND s.validation_status <> 'INVALID'
 )
 UNION ALL
 SELECT 'page, load ' || h.load_id
 FROM business.site_page_h AS h
 WHERE h.page_bk IS NOT NULL AND NOT EXISTS (
     SELECT FROM staging.site_tracking_events_s AS s
-    WHERE s.tenant_hk = h.tenant_hk AND s.page_hk = h.page_hk AND s.validation_status <> 'INVALID'
+    WHERE s.tenant_hk = h.tenant_hk AND business.hash_key('page', s.tenant_hk, substr(s.page_url, strpos(s.page_url, '://') + 3)) = h.page_hk
+        AND s.validation_status <> 'INVALID'
 )
 UNION ALL
 SELECT 'session and visitor, load ' || l.load_id
 FROM business.site_session_visitor_l AS l
 WHERE NOT EXISTS (
     SELECT FROM staging.site_tracking_events_s AS s
-    WHERE s.tenant_hk = l.tenant_hk AND s.session_hk = l.session_hk AND s.visitor_hk = l.visitor_hk
+    INNER JOIN business.site_session_h AS hs ON s.tenant_hk = hs.tenant_hk AND s.session_id = hs.session_bk
+    INNER JOIN business.site_visitor_h AS hv ON s.tenant_hk = hv.tenant_hk AND s.visitor_id = hv.visitor_bk
+    WHERE hs.tenant_hk = l.tenant_hk AND hs.session_hk = l.session_hk AND hv.visitor_hk = l.visitor_hk
 )
 UNION ALL
 SELECT 'visitor and user, load ' || l.load_id
 FROM business.site_visitor_user_l AS l
 WHERE NOT EXISTS (
     SELECT FROM staging.site_tracking_events_s AS s
-    WHERE s.tenant_hk = l.tenant_hk AND s.visitor_hk = l.visitor_hk AND s.user_hk = l.user_hk
+    INNER JOIN business.site_visitor_h AS hv ON s.tenant_hk = hv.tenant_hk AND s.visitor_id = hv.visitor_bk
+    INNER JOIN business.site_user_h AS hu ON s.tenant_hk = hu.tenant_hk AND s.user_bk = hu.user_bk
+    WHERE hv.tenant_hk = l.tenant_hk AND hv.visitor_hk = l.visitor_hk AND hu.user_hk = l.user_hk
 );
 
 -- name: check_session_mart

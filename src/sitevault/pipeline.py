@@ -3,7 +3,7 @@
     collector    HTTP -> landing      one flush = one COPY + one manifest row, answered after the commit
     landing      raw.landed_event     the payload as received, insert-only;  raw.batch is the workers' queue
     staging      pure Python          map, validate, score, enrich   -> staging.site_tracking_events_s
-    vault        set-based SQL        hubs, links, satellites, the event      -> business.*
+    vault        COPY, set-based SQL  the event, hubs, links, satellites      -> business.*
     marts        set-based SQL        sessions, pages, events by day          -> mart.*
     ledger       the account          landed = pending + vaulted + duplicate + invalid + error
 
@@ -15,23 +15,33 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, LiteralString, NamedTuple
 
 import psycopg
 from psycopg.types.json import Jsonb
 
 from sitevault.db import queries
+from sitevault.db.wire import hash_keys, int8s
 from sitevault.marts import refresh
 from sitevault.staging.model import StagedBatch, StagedEvent
 from sitevault.staging.writer import copy_staged
 from sitevault.vault import load as vault
+from sitevault.vault.arrivals import Arrivals
 
 SQL = queries.load("pipeline")
 
+ROW_STEPS: tuple[tuple[str, Callable[[psycopg.Connection, Arrivals, int, datetime], None]], ...] = (
+    ("vault.events", vault.settle_events),
+    ("vault.event_pii", vault.vault_pii),
+    ("vault.duplicates", vault.record_duplicates),
+)
+"""What has a row per event goes in by COPY."""
 SET_BASED_STEPS = (*vault.STEPS, *refresh.STEPS)
-"""Everything the database does for a load, in order."""
+"""Everything else is one statement per set, in this order."""
 
 
 class Load(NamedTuple):
@@ -70,27 +80,59 @@ def load(
     Raises what the database raises; the caller rolls back to where it was and looks for the culprit.
     """
     load_id, load_date = open_load(conn)
-    batch_ids = sorted({event.batch_id for event in events})
-    parameters = {"batch_ids": batch_ids, "load_id": load_id, "load_date": load_date}
     seconds = dict(staging_seconds)
 
-    started = time.perf_counter()
-    copy_staged(conn, events, load_id, load_date)
-    seconds["staging.copy"] = time.perf_counter() - started
+    with _timed(seconds, "staging.copy"):
+        copy_staged(conn, events, load_id, load_date)
+    with _timed(seconds, "vault.arrivals"):
+        arrivals = Arrivals(events)
+    for name, carry in ROW_STEPS:
+        with _timed(seconds, name):
+            carry(conn, arrivals, load_id, load_date)
+    for name, statement, parameters in statements(arrivals, load_id, load_date):
+        with _timed(seconds, name):
+            conn.execute(statement, parameters)
 
-    for name, statement in SET_BASED_STEPS:
-        started = time.perf_counter()
-        conn.execute(statement, parameters)
-        seconds[name] = time.perf_counter() - started
-
-    started = time.perf_counter()
-    outcome = conn.execute(SQL.account_outcomes, parameters).fetchone()
-    seconds["ledger"] = time.perf_counter() - started
-    if outcome is None:
-        raise RuntimeError("an aggregate without GROUP BY returned no row")
-    done = Load(load_id, load_date, len(events), *outcome)
-    record_load(conn, done, worker, batches=len(batch_ids), error=0, seconds=seconds)
+    vaulted, duplicate = len(arrivals.new), len(arrivals.repeats)
+    done = Load(load_id, load_date, len(events), vaulted, duplicate, len(events) - vaulted - duplicate)
+    batches = len({event.batch_id for event in events})
+    record_load(conn, done, worker, batches=batches, error=0, seconds=seconds)
     return done
+
+
+def statements(
+    arrivals: Arrivals, load_id: int, load_date: datetime
+) -> Iterator[tuple[str, LiteralString, dict[str, Any]]]:
+    """What the database is told of settled arrivals, set by set: name, statement, parameters."""
+    of_load = {"load_id": load_id, "load_date": load_date}
+    for name, statement, of_arrivals in vault.STEPS:
+        if found := of_arrivals(arrivals):
+            yield name, statement, {**found, **of_load}
+    for name, statement, of_new in refresh.STEPS:
+        if found := of_new(arrivals.new_in_time):
+            yield name, statement, dict(found)
+    yield "ledger", SQL.account_outcomes, _outcomes(arrivals)
+
+
+def _outcomes(arrivals: Arrivals) -> dict[str, Any]:
+    vaulted = Counter((event.tenant_hk, event.batch_id) for event in arrivals.new)
+    duplicate = Counter((repeat.event.tenant_hk, repeat.event.batch_id) for repeat in arrivals.repeats)
+    events = Counter((event.tenant_hk, event.batch_id) for event in arrivals.all)
+    pairs = sorted(events)
+    return {
+        "tenant_hks": hash_keys([tenant_hk for tenant_hk, _ in pairs]),
+        "batch_ids": int8s([batch_id for _, batch_id in pairs]),
+        "vaulted": int8s([vaulted[pair] for pair in pairs]),
+        "duplicate": int8s([duplicate[pair] for pair in pairs]),
+        "invalid": int8s([events[pair] - vaulted[pair] - duplicate[pair] for pair in pairs]),
+    }
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    seconds[name] = time.perf_counter() - started
 
 
 def record_load(

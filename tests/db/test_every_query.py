@@ -42,7 +42,6 @@ def guide_schema(template: Database) -> Iterator[psycopg.Connection]:
 @pytest.fixture(scope="module")
 def fresh_schema(template: Database) -> Iterator[psycopg.Connection]:
     with connect(template.admin_conninfo, autocommit=True) as conn:
-        conn.execute(queries.load("vault").make_loaded_table)
         yield conn
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import UTC, date, datetime
 
 import psycopg
 import pytest
@@ -12,6 +12,10 @@ import pytest
 from sitevault.db import queries
 from sitevault.db.connect import Database, connect
 from sitevault.db.roles import Role
+from sitevault.db.wire import dates, hash_keys, uuids
+from sitevault.vault import load as vault
+from sitevault.vault.arrivals import Arrivals
+from sitevault.vault.load import settle_events
 from sitevault.vault.model import HUBS
 
 LATE_DAY = date(2020, 2, 29)
@@ -32,23 +36,49 @@ def make_late_day(database: Database) -> bool:
         return bool(row[0])
 
 
-@pytest.mark.parametrize("hubs_done", range(1, len(HUBS) + 1))
-def test_a_day_is_made_while_a_load_is_under_way(database: Database, hubs_done: int) -> None:
-    tables = [f"business.{hub.table}" for hub in HUBS]
+NO_EVENTS = {"tenant_hks": hash_keys([]), "event_ids": uuids([]), "event_days": dates([])}
+
+
+def looks(load: psycopg.Connection) -> None:
+    load.execute(vault.SQL.find_known, NO_EVENTS)
+
+
+def loads(load: psycopg.Connection) -> None:
+    for table in ("site_event_nl", *(hub.table for hub in HUBS)):
+        load.execute(f"INSERT INTO business.{table} SELECT * FROM business.{table} WHERE false")  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("done", [0, 1])
+def test_a_day_is_made_while_a_load_is_under_way(database: Database, done: int) -> None:
     with (
         connect(database.admin_conninfo, autocommit=True) as admin,
         database.connect(Role.WORKER) as load,
         ThreadPoolExecutor(1) as beside,
     ):
-        for table in tables[:hubs_done]:
-            load.execute(f"INSERT INTO {table} SELECT * FROM {table} WHERE false")
+        load.execute(vault.SQL.hold_hubs)
+        for step in (looks, loads)[:done]:
+            step(load)
         made = beside.submit(make_late_day, database)
         wait_until_somebody_waits(admin)
-        for table in tables[hubs_done:]:
-            load.execute(f"INSERT INTO {table} SELECT * FROM {table} WHERE false")
-        load.execute("INSERT INTO business.site_event_nl SELECT * FROM business.site_event_nl WHERE false")
+        for step in (looks, loads)[done:]:
+            step(load)
         load.commit()
         assert made.result(20)
+
+
+def test_a_load_holds_the_hubs_before_it_looks_at_an_event(database: Database) -> None:
+    with connect(database.admin_conninfo, autocommit=True) as admin, database.connect(Role.WORKER) as load:
+        settle_events(load, Arrivals([]), 1, datetime(2026, 6, 27, tzinfo=UTC))
+        held = admin.execute(
+            "SELECT relation::regclass::text FROM pg_locks WHERE mode = 'RowExclusiveLock' AND pid = %s",
+            (load.info.backend_pid,),
+        ).fetchall()
+    assert {f"business.{hub.table}" for hub in HUBS} <= {table for (table,) in held}
+
+
+def test_a_load_holds_the_hubs_in_the_order_of_who_waits_for_it() -> None:
+    places = [vault.SQL.hold_hubs.index(hub.table) for hub in HUBS]
+    assert places == sorted(places)
 
 
 def test_the_hubs_are_locked_in_the_order_of_a_load(database: Database) -> None:

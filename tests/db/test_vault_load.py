@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString, NamedTuple
 from uuid import UUID
@@ -25,6 +27,8 @@ from sitevault.staging.model import StagedEvent
 from sitevault.tenancy.tenants import add_tenant
 from sitevault.timestamps import event_day
 from sitevault.vault import load as vault
+from sitevault.vault.arrivals import Arrivals
+from sitevault.vault.load import settle_events
 from sitevault.vault.model import HUBS, SATELLITES
 
 NOON = datetime(2026, 6, 27, 12, tzinfo=UTC)
@@ -107,7 +111,6 @@ def bench(database: Database) -> Iterator[Bench]:
         database.connect(Role.JUDGE, autocommit=True) as judge,
     ):
         set_json_dumps(lambda ready_made: ready_made, worker)
-        worker.execute(vault.SQL.make_loaded_table)
 
         def load(*events: StagedEvent) -> pipeline.Load:
             """Load staged events as one load, after making the manifests of the batches they name."""
@@ -311,6 +314,58 @@ def test_the_ledger_counts_what_became_of_each_event(load, judge, tenant) -> Non
     load(staged(tenant, 1), staged(tenant, 2, validation_status="INVALID"))
     load(staged(tenant, 1, batch_id=2))
     assert rows(judge, "SELECT vaulted, duplicate, invalid FROM ops.ledger_d") == [(1, 1, 1)]
+
+
+def test_an_event_another_worker_commits_meanwhile_is_a_duplicate_and_costs_no_other(
+    database, load, judge, tenant
+) -> None:
+    same, own = staged(tenant, 1), staged(tenant, 2, batch_id=2)
+    with (
+        database.connect(Role.WORKER, autocommit=True) as ahead,
+        ThreadPoolExecutor(1) as beside,
+    ):
+        with ahead.transaction():
+            settle_events(ahead, Arrivals([same]), 1, NOON)
+            waiting = beside.submit(load, staged(tenant, 1, batch_id=2, place=7), own)
+            until_someone_waits_for_a_lock(judge)
+        done = waiting.result(timeout=20)
+    assert (done.vaulted, done.duplicate) == (1, 1)
+    assert count(judge, "business.site_event_nl") == 2
+    assert rows(judge, "SELECT raw_event_id FROM business.site_event_duplicate") == [(2 * 65536 + 7,)]
+    assert count(judge, "business.site_event_pii_ns") == 0, "none of these has personal data"
+
+
+def until_someone_waits_for_a_lock(conn: psycopg.Connection) -> None:
+    deadline = time.monotonic() + 20
+    while not rows(conn, "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_key_that_refuses_what_is_new_is_no_race(database, load, judge, tenant) -> None:
+    with psycopg.connect(database.admin_conninfo, autocommit=True) as admin:
+        admin.execute("CREATE UNIQUE INDEX one_a_day ON business.site_event_nl (tenant_hk, event_day, event_type)")
+    load(staged(tenant, 1))
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        load(staged(tenant, 2, batch_id=2))
+
+
+def test_properties_are_kept_as_they_came_and_read_as_jsonb(load, judge, tenant) -> None:
+    load(staged(tenant, 1, properties=b'{"b": 1.50, "a": [true, null]}'))
+    assert rows(judge, "SELECT properties::text FROM business.site_event_nl") == [
+        ('{"b": 1.50, "a": [true, null]}',)
+    ]
+    assert rows(judge, "SELECT properties @> '{\"a\": [true]}' FROM business.site_event_details_s") == [(True,)]
+
+
+def test_personal_data_of_an_event_is_written_once_and_nowhere_in_staging(load, judge, tenant) -> None:
+    event = staged(tenant, 1, client_ip="203.0.113.0", user_agent="Curl/8", page_query="a=1")
+    load(event)
+    load(staged(tenant, 1, batch_id=2, client_ip="203.0.113.0", user_agent="Curl/8", page_query="a=1"))
+    assert rows(judge, "SELECT host(client_ip), user_agent, page_query FROM business.site_event_pii_ns") == [
+        ("203.0.113.0", "Curl/8", "a=1")
+    ]
+    assert "Curl/8" not in str(rows(judge, "SELECT to_jsonb(s) FROM staging.site_tracking_events_s AS s"))
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

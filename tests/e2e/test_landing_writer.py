@@ -66,8 +66,8 @@ def test_what_is_submitted_together_is_one_flush(database: Database, admin: Any)
     "poison",
     [
         row(b'{"a":'),  # PostgreSQL finds it is not JSON
-        row(b"{}", user_agent="a\0b"),  # the driver finds it is not text
-        row(b"{}", tenant_hk=None),  # a constraint finds it
+        row(b"{}", user_agent="a\0b"),  # PostgreSQL finds it is not text
+        row(b"{}", protocol=None),  # a constraint finds it
         row(b"{}", client_ip=b"\x09" * 8),  # the wire format finds it
     ],
 )

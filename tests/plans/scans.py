@@ -6,7 +6,7 @@ import itertools
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -20,15 +20,17 @@ from sitevault.db.connect import Database, connect
 from sitevault.db.roles import Role
 from sitevault.staging.model import TenantRules
 from sitevault.staging.stage import Stager
-from sitevault.staging.writer import copy_staged
 from sitevault.tenancy.rules import load_tenant_rules
 from sitevault.vault import load as vault
+from sitevault.vault.arrivals import Arrivals
 from sitevault.worker.claim import claim_batches
 from sitevault.worker.run import Worker
 
 SMALL = 2_000
 LARGE = 24_000
 LOAD = 1_000
+KNOWN = 500
+"""Visitors, each of them a user; a load meets them all again."""
 FLUSH = 100
 _PARTITION = re.compile(r"_(p\d{8}|default)$")
 _JSON = "EXPLAIN (ANALYZE, FORMAT JSON) "
@@ -58,6 +60,8 @@ class Grown(NamedTuple):
     """Fresh, without any statistics: how every installation begins."""
     at_large: dict[str, Scans]
     """After ANALYZE."""
+    again: dict[str, Scans]
+    """A load of LOAD events all of which the vault has."""
 
 
 def explain(conn: psycopg.Connection[Any], query: str, parameters: Mapping[str, Any]) -> Scans:
@@ -96,21 +100,31 @@ def grow(database: Database) -> Grown:
     _carry(database, senders, numbers, LARGE - SMALL)
     with connect(database.admin_conninfo, autocommit=True) as admin:
         admin.execute("ANALYZE")
-    return Grown(database, senders, at_small, _explain_load(database, senders, numbers))
+    at_large = _explain_load(database, senders, numbers)
+    again = _explain_load(database, senders, range(LOAD))
+    return Grown(database, senders, at_small, at_large, again)
 
 
-def _land(database: Database, senders: list[given.Sender], numbers: Iterator[int], events: int) -> None:
+def _land(database: Database, senders: list[given.Sender], numbers: Iterable[int], events: int) -> None:
+    numbered = iter(numbers)
     given.land(
         database,
         *(
-            [
-                given.row(
-                    who, given.page_view(number, session_id=f"s-{number // 4}", visitor_id=f"v-{number // 9}")
-                )
-                for number in itertools.islice(numbers, FLUSH)
-            ]
+            [given.row(who, _visit(number)) for number in itertools.islice(numbered, FLUSH)]
             for who, _ in zip(itertools.cycle(senders), range(events // FLUSH), strict=False)
         ),
+    )
+
+
+def _visit(number: int) -> dict[str, Any]:
+    """New sessions of visitors who come again, some of them with a campaign; every step of a load has work."""
+    return given.page_view(
+        number,
+        session_id=f"s-{number // 4}",
+        visitor_id=f"v-{number % KNOWN}",
+        user_id=f"u-{number % KNOWN}",
+        page_url=f"https://spa.example/{number % 5}?utm_source=letter-{number % 3}",
+        page_title=f"Page {number % 5}",
     )
 
 
@@ -119,7 +133,7 @@ def _carry(database: Database, senders: list[given.Sender], numbers: Iterator[in
     assert Worker(database, Config(), lanes=1).drain() == events
 
 
-def _explain_load(database: Database, senders: list[given.Sender], numbers: Iterator[int]) -> dict[str, Scans]:
+def _explain_load(database: Database, senders: list[given.Sender], numbers: Iterable[int]) -> dict[str, Scans]:
     """Each step of one load, as a lane runs it; rolled back, then carried through so that nothing is pending."""
     _land(database, senders, numbers, LOAD)
     scans: dict[str, Scans] = {}
@@ -128,15 +142,17 @@ def _explain_load(database: Database, senders: list[given.Sender], numbers: Iter
         set_json_loads(lambda stored: stored, conn)
         set_json_dumps(lambda ready_made: ready_made, conn)
         conn.execute(vault.SQL.plan_for_any_size)
-        conn.execute(vault.SQL.make_loaded_table)
         with conn.transaction(force_rollback=True):
             claim = claim_batches(conn, LOAD)
             assert claim is not None
             assert len(claim.events) == LOAD
             load_id, load_date = pipeline.open_load(conn)
-            copy_staged(conn, Stager().stage_batch(claim.events, rules).staged, load_id, load_date)
-            parameters = {"batch_ids": claim.batch_ids, "load_id": load_id, "load_date": load_date}
-            for name, statement in (*pipeline.SET_BASED_STEPS, ("ledger", pipeline.SQL.account_outcomes)):
+            arrivals = Arrivals(Stager().stage_batch(claim.events, rules).staged)
+            asked = vault.known_parameters(arrivals)
+            assert asked is not None
+            scans["find_known"] = explain(conn, vault.SQL.find_known, asked)
+            vault.settle_events(conn, arrivals, load_id, load_date)
+            for name, statement, parameters in pipeline.statements(arrivals, load_id, load_date):
                 scans[name] = explain(conn, statement, parameters)
     assert Worker(database, Config(), lanes=1).drain() == LOAD
     return scans

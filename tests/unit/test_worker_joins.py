@@ -16,9 +16,8 @@ _EXISTS = re.compile(r"EXISTS\s*\((?P<on>.*?)\)", re.DOTALL)
 _TENANTS = re.compile(r"\b(?:raw|staging|business|mart|ops|auth)\.\w+")
 _COMMENT = re.compile(r"--[^\n]*")
 
-# A manifest names several tenants, and the rows it is joined to bring their own; a load's own list names landed
-# events by their number, each of which is one tenant's.
-_BY_NUMBER = {"raw.batch": "batch_id", "pg_temp.loaded": "raw_event_id"}
+# A manifest names several tenants, and the rows it is joined to bring their own.
+_BY_NUMBER = {"raw.batch": "batch_id"}
 
 
 def loose_joins(text: str) -> list[str]:

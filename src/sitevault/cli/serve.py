@@ -5,10 +5,19 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
 
 from sitevault.cli.session import Session, examples, json_option
+from sitevault.errors import SitevaultError
+
+if TYPE_CHECKING:
+    from sitevault.supervisor.twin import Twin
+
+
+class HalfAWorkerError(SitevaultError):
+    """One of a worker's two processes ended by itself."""
 
 
 @click.command(
@@ -26,13 +35,13 @@ from sitevault.cli.session import Session, examples, json_option
 def serve(session: Session, only: str, lifeline: int | None, ready_fd: int | None) -> None:
     """Run the collector or a worker in the foreground until SIGTERM or Ctrl-C; logs go to standard error.
 
-    Several workers may run against one database. `sitevault up` runs everything at once.
+    A worker is two processes, so that two cores are busy; several workers may run against one database.
+    `sitevault up` runs everything at once.
     """
     from sitevault import log
     from sitevault.supervisor import lifeline as pipes
+    from sitevault.supervisor.twin import fork
 
-    if lifeline is not None:
-        pipes.hold(lifeline)
     log.configure(session.config.log_level)
 
     def ready(url: str) -> None:
@@ -42,10 +51,17 @@ def serve(session: Session, only: str, lifeline: int | None, ready_fd: int | Non
             text = f"The collector listens on {url}" if url else "The worker is at work."
             session.answer({"success": True, "service": only, "url": url or None}, text)
 
+    def hold() -> None:
+        if lifeline is not None:
+            pipes.hold(lifeline)
+
     if only == "collector":
+        hold()
         _collect(session, ready)
     else:
-        _work(session, ready)
+        twin = fork(lambda: _work(session, threading.Event()), [] if ready_fd is None else [ready_fd])
+        hold()
+        _work_with(twin, session, ready)
 
 
 def _collect(session: Session, ready: Callable[[str], None]) -> None:
@@ -57,15 +73,41 @@ def _collect(session: Session, ready: Callable[[str], None]) -> None:
         uvloop.run(run(database, session.config, ready))
 
 
-def _work(session: Session, ready: Callable[[str], None]) -> None:
+def _work_with(twin: Twin, session: Session, ready: Callable[[str], None]) -> None:
+    """Work, while the copy of this process works on another core; neither goes on without the other."""
+    stop = threading.Event()
+    twin.watch(stop.set)
+    try:
+        _work(session, stop, twin.ask_to_stop, ready, keep_house=True)
+    finally:
+        twin.stop()
+    if twin.fell:
+        raise HalfAWorkerError(
+            "One of the worker's two processes ended by itself; the other finished what it had and stopped.",
+            fix="Start the worker again; why it ended is in its log or the kernel's (out of memory?).",
+            command="sitevault serve --only worker",
+        )
+
+
+def _work(
+    session: Session,
+    stop: threading.Event,
+    also: Callable[[], None] = lambda: None,
+    ready: Callable[[str], None] = lambda url: None,
+    *,
+    keep_house: bool = False,
+) -> None:
     from sitevault.worker.run import Worker
 
-    stop = threading.Event()
+    def heard(*_: object) -> None:
+        stop.set()
+        also()
+
     with session.database() as database:
-        before = {number: signal.signal(number, lambda *_: stop.set()) for number in _SIGNALS}
+        before = {number: signal.signal(number, heard) for number in _SIGNALS}
         try:
             ready("")
-            Worker(database, session.config).run(stop)
+            Worker(database, session.config, keep_house=keep_house).run(stop)
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)

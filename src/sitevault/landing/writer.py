@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from struct import Struct
 from time import monotonic
 from typing import Any, NamedTuple, TypeAlias
 
@@ -15,6 +17,7 @@ import psycopg
 
 from sitevault.db import queries
 from sitevault.db.partitions import lost_its_partition
+from sitevault.db.wire import COPY_END, COPY_HEAD, framed_bytes
 from sitevault.reasons import Reason
 
 log = logging.getLogger(__name__)
@@ -40,10 +43,10 @@ PARTITION_MOVES = 3
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
-# A binary COPY frames every field as length and bytes, whatever its type. Fields that are bytes already
-# (uuid, inet, json) are declared bytea and timestamptz (microseconds since 2000) int8, so that the driver's
-# compiled dumpers copy them as they are.
-_COPY_TYPES = ["int8", "int8", "bytea", "bytea", "bytea", "int8", "bytea", "text", "text", "text", "text", "bytea"]
+# Number of fields; batch_id, raw_event_id, tenant_hk, api_key_hk, event_id, received_timestamp, each with length.
+_row_head = Struct("!hiqiqi32si32si16siq").pack
+_length = Struct("!i").pack
+_FIELDS = 12
 
 
 class LandingRow(NamedTuple):
@@ -343,14 +346,36 @@ class LandingWriter:
             batch_id = await _open_flush(cursor)
             raw_event_id = first = batch_id * EVENTS_PER_BATCH_ID
             async with cursor.copy(_SQL.copy_events) as copy:
-                copy.set_types(_COPY_TYPES)
+                await copy.write(COPY_HEAD)
                 for submission in submissions:
                     landed.append(Landed(batch_id, raw_event_id))
-                    for row in submission.rows:
-                        await copy.write_row((batch_id, raw_event_id, *row))
-                        raw_event_id += 1
+                    await copy.write(b"".join(_wire_rows(batch_id, raw_event_id, submission.rows)))
+                    raw_event_id += len(submission.rows)
+                await copy.write(COPY_END)
             await cursor.execute(_SQL.insert_manifest, _manifest(batch_id, submissions))
         return landed, raw_event_id - first
+
+
+def _wire_rows(batch_id: int, first: int, rows: Sequence[LandingRow]) -> Iterator[bytes]:
+    """Rows of a binary COPY, put together by hand: the driver's own way takes twice as long."""
+    for number, row in enumerate(rows, first):
+        tenant_hk, api_key_hk, event_id, received, client_ip, user_agent, origin, geo_hint, protocol, payload = row
+        yield (
+            _row_head(
+                _FIELDS, 8, batch_id, 8, number, 32, tenant_hk, 32, api_key_hk, 16, event_id, 8, received
+            )
+            + _framed_sender(client_ip, user_agent, origin, geo_hint, protocol)
+            + _length(len(payload))
+            + payload
+        )  # fmt: skip
+
+
+@lru_cache(maxsize=1024)
+def _framed_sender(client_ip: bytes | None, *texts: str | None) -> bytes:
+    """What the events of a request have in common."""
+    return framed_bytes(client_ip) + b"".join(
+        framed_bytes(None if text is None else text.encode()) for text in texts
+    )
 
 
 async def _open_flush(cursor: psycopg.AsyncCursor[Any]) -> int:

@@ -377,7 +377,7 @@ def _letter(row: dict[str, Any]) -> Letter | None:
 
 
 def _staged(row: dict[str, Any], show_personal: bool) -> Staged:
-    shown = _masked(row | {"client_ip": row["client_ip_text"]}, show_personal)
+    shown = _masked(row, show_personal)
     return Staged(
         at=row["processed_timestamp"],
         load_id=row["load_id"],

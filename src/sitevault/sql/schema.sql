@@ -976,7 +976,7 @@ CREATE TABLE business.site_event_nl (
     is_bot boolean NOT NULL,
     validation_status text NOT NULL,
     quality_score numeric(3,2) NOT NULL,
-    properties jsonb,
+    properties json,
     payload_digest bigint NOT NULL,
     load_date timestamp with time zone NOT NULL,
     load_id bigint NOT NULL,
@@ -1005,7 +1005,7 @@ CREATE VIEW business.site_event_details_s WITH (security_invoker='true', securit
     event_type,
     occurred_at,
     received_timestamp,
-    properties,
+    (properties)::jsonb AS properties,
     quality_score,
     load_date,
     record_source
@@ -1123,7 +1123,7 @@ CREATE TABLE business.site_event_nl_default (
     is_bot boolean CONSTRAINT site_event_nl_is_bot_not_null NOT NULL,
     validation_status text CONSTRAINT site_event_nl_validation_status_not_null NOT NULL,
     quality_score numeric(3,2) CONSTRAINT site_event_nl_quality_score_not_null NOT NULL,
-    properties jsonb,
+    properties json,
     payload_digest bigint CONSTRAINT site_event_nl_payload_digest_not_null NOT NULL,
     load_date timestamp with time zone CONSTRAINT site_event_nl_load_date_not_null NOT NULL,
     load_id bigint CONSTRAINT site_event_nl_load_id_not_null NOT NULL,
@@ -2547,14 +2547,12 @@ CREATE TABLE staging.site_tracking_events_s (
     quality_score numeric(3,2) NOT NULL,
     validation_errors jsonb NOT NULL,
     mapping_hk bytea NOT NULL,
-    payload_digest bigint NOT NULL,
     occurred_at timestamp with time zone NOT NULL,
     event_type text,
     session_id text,
     visitor_id text,
     user_bk text,
     page_url text,
-    page_query text,
     page_title text,
     referrer_url text,
     referrer_host text,
@@ -2578,14 +2576,6 @@ CREATE TABLE staging.site_tracking_events_s (
     country text,
     region text,
     city text,
-    client_ip inet,
-    user_agent text,
-    properties jsonb,
-    session_hk bytea NOT NULL,
-    visitor_hk bytea NOT NULL,
-    page_hk bytea NOT NULL,
-    user_hk bytea NOT NULL,
-    campaign_hk bytea NOT NULL,
     record_source text NOT NULL,
     CONSTRAINT site_tracking_events_s_enrichment_status CHECK ((enrichment_status = ANY (ARRAY['ENRICHED'::text, 'PARTIAL'::text]))),
     CONSTRAINT site_tracking_events_s_quality_score CHECK (((quality_score >= (0)::numeric) AND (quality_score <= (1)::numeric))),
@@ -2621,14 +2611,12 @@ CREATE TABLE staging.site_tracking_events_s_default (
     quality_score numeric(3,2) CONSTRAINT site_tracking_events_s_quality_score_not_null NOT NULL,
     validation_errors jsonb CONSTRAINT site_tracking_events_s_validation_errors_not_null NOT NULL,
     mapping_hk bytea CONSTRAINT site_tracking_events_s_mapping_hk_not_null NOT NULL,
-    payload_digest bigint CONSTRAINT site_tracking_events_s_payload_digest_not_null NOT NULL,
     occurred_at timestamp with time zone CONSTRAINT site_tracking_events_s_occurred_at_not_null NOT NULL,
     event_type text,
     session_id text,
     visitor_id text,
     user_bk text,
     page_url text,
-    page_query text,
     page_title text,
     referrer_url text,
     referrer_host text,
@@ -2652,14 +2640,6 @@ CREATE TABLE staging.site_tracking_events_s_default (
     country text,
     region text,
     city text,
-    client_ip inet,
-    user_agent text,
-    properties jsonb,
-    session_hk bytea CONSTRAINT site_tracking_events_s_session_hk_not_null NOT NULL,
-    visitor_hk bytea CONSTRAINT site_tracking_events_s_visitor_hk_not_null NOT NULL,
-    page_hk bytea CONSTRAINT site_tracking_events_s_page_hk_not_null NOT NULL,
-    user_hk bytea CONSTRAINT site_tracking_events_s_user_hk_not_null NOT NULL,
-    campaign_hk bytea CONSTRAINT site_tracking_events_s_campaign_hk_not_null NOT NULL,
     record_source text CONSTRAINT site_tracking_events_s_record_source_not_null NOT NULL,
     CONSTRAINT site_tracking_events_s_enrichment_status CHECK ((enrichment_status = ANY (ARRAY['ENRICHED'::text, 'PARTIAL'::text]))),
     CONSTRAINT site_tracking_events_s_quality_score CHECK (((quality_score >= (0)::numeric) AND (quality_score <= (1)::numeric))),
@@ -2770,20 +2750,6 @@ ALTER TABLE ONLY business.site_event_nl
 
 ALTER TABLE ONLY business.site_event_nl_default
     ADD CONSTRAINT site_event_nl_default_pkey PRIMARY KEY (tenant_hk, event_id, event_day);
-
---
--- Name: site_event_pii_ns site_event_pii_ns_pk; Type: CONSTRAINT; Schema: business; Owner: sitevault_owner
---
-
-ALTER TABLE ONLY business.site_event_pii_ns
-    ADD CONSTRAINT site_event_pii_ns_pk PRIMARY KEY (tenant_hk, event_id, event_day);
-
---
--- Name: site_event_pii_ns_default site_event_pii_ns_default_pkey; Type: CONSTRAINT; Schema: business; Owner: sitevault_owner
---
-
-ALTER TABLE ONLY business.site_event_pii_ns_default
-    ADD CONSTRAINT site_event_pii_ns_default_pkey PRIMARY KEY (tenant_hk, event_id, event_day);
 
 --
 -- Name: site_page_details_s site_page_details_s_pk; Type: CONSTRAINT; Schema: business; Owner: sitevault_owner
@@ -3038,6 +3004,18 @@ ALTER TABLE ONLY staging.mapping_path_set
     ADD CONSTRAINT mapping_path_set_pk PRIMARY KEY (tenant_hk, mapping_hk);
 
 --
+-- Name: site_event_pii_ns_event_ix; Type: INDEX; Schema: business; Owner: sitevault_owner
+--
+
+CREATE INDEX site_event_pii_ns_event_ix ON ONLY business.site_event_pii_ns USING brin (event_id) WITH (pages_per_range='32', autosummarize='on');
+
+--
+-- Name: site_event_pii_ns_default_event_id_idx; Type: INDEX; Schema: business; Owner: sitevault_owner
+--
+
+CREATE INDEX site_event_pii_ns_default_event_id_idx ON business.site_event_pii_ns_default USING brin (event_id) WITH (pages_per_range='32', autosummarize='on');
+
+--
 -- Name: session_f_day_ix; Type: INDEX; Schema: mart; Owner: sitevault_owner
 --
 
@@ -3116,10 +3094,10 @@ CREATE INDEX site_tracking_events_s_default_batch_id_idx ON staging.site_trackin
 ALTER INDEX business.site_event_nl_pk ATTACH PARTITION business.site_event_nl_default_pkey;
 
 --
--- Name: site_event_pii_ns_default_pkey; Type: INDEX ATTACH; Schema: business; Owner: sitevault_owner
+-- Name: site_event_pii_ns_default_event_id_idx; Type: INDEX ATTACH; Schema: business; Owner: sitevault_owner
 --
 
-ALTER INDEX business.site_event_pii_ns_pk ATTACH PARTITION business.site_event_pii_ns_default_pkey;
+ALTER INDEX business.site_event_pii_ns_event_ix ATTACH PARTITION business.site_event_pii_ns_default_event_id_idx;
 
 --
 -- Name: landed_event_default_batch_id_idx; Type: INDEX ATTACH; Schema: raw; Owner: sitevault_owner

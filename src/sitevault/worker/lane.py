@@ -187,7 +187,6 @@ def prepare(conn: psycopg.Connection) -> None:
     set_json_loads(_as_bytes, conn)
     set_json_dumps(lambda ready_made: ready_made, conn)
     conn.execute(vault.SQL.plan_for_any_size)
-    conn.execute(vault.SQL.make_loaded_table)
 
 
 def _as_bytes(stored: str | bytes) -> bytes:

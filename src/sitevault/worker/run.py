@@ -21,9 +21,6 @@ from sitevault.worker.tenants import Tenants
 
 log = logging.getLogger(__name__)
 
-LANES = 2
-"""While one lane waits for the database, the other stages: two keep both cores busy."""
-
 _LONGEST_PAUSE_SECONDS = 5.0
 
 _PACE_SECONDS = 0.1
@@ -33,22 +30,24 @@ claim's fixed cost is some twenty statements, whatever it holds (ops.load shows 
 
 
 class Worker:
-    """One worker process. Several may run against one database."""
+    """The lanes of one process, threads: what they do in Python, one does at a time. Several processes may run
+    against one database."""
 
-    def __init__(self, database: Database, config: Config, lanes: int = LANES) -> None:
+    def __init__(self, database: Database, config: Config, lanes: int = 1, *, keep_house: bool = True) -> None:
         self._database = database
         self._config = config
         self._tenants = Tenants(database)
         name = f"worker-{socket.gethostname()}-{os.getpid()}"
         self._lanes = [Lane(database, config, self._tenants, f"{name}-{lane}") for lane in range(lanes)]
-        self._housekeeper = Housekeeper(database, config)
+        self._housekeeper = Housekeeper(database, config) if keep_house else None
         self._bell = threading.Condition()
         self._rung = 0
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; what is claimed by then is finished first."""
         threads = [threading.Thread(target=self._tend, args=(lane, stop), name=lane.name) for lane in self._lanes]
-        threads.append(threading.Thread(target=self._housekeeper.run, args=(stop,), name="housekeeping"))
+        if self._housekeeper is not None:
+            threads.append(threading.Thread(target=self._housekeeper.run, args=(stop,), name="housekeeping"))
         for thread in threads:
             thread.start()
         try:

@@ -3,7 +3,7 @@
 
 -- Attaching a day to the vault locks the hubs it refers to, in an order of PostgreSQL's own, and then waits for loads
 -- that hold some of them and want the others, or the default partition: a deadlock. So the hubs are locked first, in
--- the order of a load, while nothing is held that a load could want.
+-- the order of a load (hold_hubs), while nothing is held that a load could want.
 CREATE OR REPLACE FUNCTION ops.wait_for_loads(parent regclass) RETURNS void
 LANGUAGE plpgsql SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp

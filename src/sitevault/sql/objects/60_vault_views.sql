@@ -52,7 +52,7 @@ SELECT
     event_type,
     occurred_at,
     received_timestamp,
-    properties,
+    properties::jsonb AS properties,
     quality_score,
     load_date,
     record_source

@@ -587,8 +587,11 @@ LEFT JOIN LATERAL (SELECT t.{id} AS number FROM {table} AS t WHERE t.{id} = n.nu
 -- name: recomputed_keys
 -- Hub keys of the sampled events, computed again from their business keys.
 WITH event AS (
-    SELECT DISTINCT s.tenant_hk, s.session_hk, s.visitor_hk, s.page_hk
-    FROM staging.site_tracking_events_s AS s WHERE s.batch_id = ANY(%(batch_ids)s::bigint [])
+    SELECT DISTINCT n.tenant_hk, n.session_hk, n.visitor_hk, n.page_hk
+    FROM staging.site_tracking_events_s AS s
+    INNER JOIN business.site_event_nl AS n
+        ON s.tenant_hk = n.tenant_hk AND s.event_id = n.event_id AND s.event_day = n.event_day
+    WHERE s.batch_id = ANY(%(batch_ids)s::bigint [])
 ),
 
 hub_row AS (

@@ -1,39 +1,30 @@
--- Marts, refreshed by what is new: each event of pg_temp.loaded is added once, so late events land in their day
--- and move a session's beginning or end. Same parameters as vault.sql. A key of 32 zero bytes is the ghost:
--- the event named no session, or no page.
+-- Marts, refreshed by what is new: each new event is added once, so late events land in their day and move a
+-- session's beginning or end. What adds up within a load comes added up, as arrays in the order of the key.
 
 -- name: refresh_sessions
 -- Sessions: sums add up; the beginning is the earliest event's, the end the latest's (ties by event_id).
-WITH sessions AS (
-    SELECT DISTINCT ON (session_hk, tenant_hk)
-        tenant_hk, session_hk, occurred_at, event_id, visitor_hk, user_hk, page_hk, campaign_hk, source, channel,
-        device_class, browser, os, country,
-        last_value(occurred_at) OVER whole_session AS last_at,
-        last_value(event_id) OVER whole_session AS last_event_id,
-        last_value(page_hk) OVER whole_session AS exit_page_hk,
-        bool_or(is_bot) OVER whole_session AS is_bot,
-        count(*) OVER whole_session AS events,
-        count(*) FILTER (WHERE event_type = 'page_view') OVER whole_session AS page_views
-    FROM pg_temp.loaded
-    WHERE load_id = %(load_id)s AND session_hk <> decode(repeat('00', 32), 'hex')
-    WINDOW whole_session AS (
-        PARTITION BY session_hk, tenant_hk ORDER BY occurred_at, event_id
-        ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
-    )
-    ORDER BY session_hk, tenant_hk, occurred_at, event_id
-)
-
 INSERT INTO mart.session_f AS f (
     tenant_hk, session_hk, session_day, first_at, first_event_id, last_at, last_event_id, visitor_hk, user_hk,
     entry_page_hk, exit_page_hk, campaign_hk, source, channel, device_class, browser, os, country, is_bot, events,
     page_views
 )
 SELECT
-    tenant_hk, session_hk, (occurred_at AT TIME ZONE 'UTC')::date, occurred_at, event_id, last_at, last_event_id,
-    visitor_hk, user_hk, page_hk, exit_page_hk, campaign_hk, source, channel, device_class, browser, os, country,
-    is_bot, events, page_views
-FROM sessions
-ORDER BY session_hk, tenant_hk
+    a.tenant_hk, a.session_hk, (a.first_at AT TIME ZONE 'UTC')::date, a.first_at, a.first_event_id, a.last_at,
+    a.last_event_id, a.visitor_hk, a.user_hk, a.entry_page_hk, a.exit_page_hk, a.campaign_hk, a.source, a.channel,
+    a.device_class, a.browser, a.os, a.country, a.is_bot, a.events::integer, a.page_views::integer
+FROM ROWS FROM (
+    unnest(%(tenant_hk)s::bytea []), unnest(%(session_hk)s::bytea []), unnest(%(first_at)s::timestamptz []),
+    unnest(%(first_event_id)s::uuid []), unnest(%(last_at)s::timestamptz []),
+    unnest(%(last_event_id)s::uuid []), unnest(%(visitor_hk)s::bytea []), unnest(%(user_hk)s::bytea []),
+    unnest(%(entry_page_hk)s::bytea []), unnest(%(exit_page_hk)s::bytea []), unnest(%(campaign_hk)s::bytea []),
+    unnest(%(source)s::text []), unnest(%(channel)s::text []), unnest(%(device_class)s::text []),
+    unnest(%(browser)s::text []), unnest(%(os)s::text []), unnest(%(country)s::text []),
+    unnest(%(is_bot)s::boolean []), unnest(%(events)s::bigint []), unnest(%(page_views)s::bigint [])
+) AS a (
+    tenant_hk, session_hk, first_at, first_event_id, last_at, last_event_id, visitor_hk, user_hk,
+    entry_page_hk, exit_page_hk, campaign_hk, source, channel, device_class, browser, os, country, is_bot,
+    events, page_views
+)
 ON CONFLICT (tenant_hk, session_hk) DO UPDATE SET
     events = f.events + excluded.events,
     page_views = f.page_views + excluded.page_views,
@@ -76,17 +67,11 @@ ON CONFLICT (tenant_hk, session_hk) DO UPDATE SET
 -- name: refresh_pages
 -- Pages by the day the event occurred.
 INSERT INTO mart.page_day_f AS f (tenant_hk, day, page_hk, events, page_views, bot_page_views)
-SELECT
-    tenant_hk,
-    (occurred_at AT TIME ZONE 'UTC')::date,
-    page_hk,
-    count(*),
-    count(*) FILTER (WHERE event_type = 'page_view' AND NOT is_bot),
-    count(*) FILTER (WHERE event_type = 'page_view' AND is_bot)
-FROM pg_temp.loaded
-WHERE load_id = %(load_id)s AND page_hk <> decode(repeat('00', 32), 'hex')
-GROUP BY 1, 2, 3
-ORDER BY 1, 2, 3
+SELECT a.tenant_hk, a.day, a.page_hk, a.events, a.page_views, a.bot_page_views
+FROM ROWS FROM (
+    unnest(%(tenant_hk)s::bytea []), unnest(%(day)s::date []), unnest(%(page_hk)s::bytea []),
+    unnest(%(events)s::bigint []), unnest(%(page_views)s::bigint []), unnest(%(bot_page_views)s::bigint [])
+) AS a (tenant_hk, day, page_hk, events, page_views, bot_page_views)
 ON CONFLICT (tenant_hk, day, page_hk) DO UPDATE SET
     events = f.events + excluded.events,
     page_views = f.page_views + excluded.page_views,
@@ -97,18 +82,13 @@ ON CONFLICT (tenant_hk, day, page_hk) DO UPDATE SET
 INSERT INTO mart.event_day_f AS f (
     tenant_hk, day, event_type, events, bot_events, suspicious_events, quality_sum
 )
-SELECT
-    tenant_hk,
-    (occurred_at AT TIME ZONE 'UTC')::date,
-    event_type,
-    count(*),
-    count(*) FILTER (WHERE is_bot),
-    count(*) FILTER (WHERE validation_status = 'SUSPICIOUS'),
-    sum(quality_score)
-FROM pg_temp.loaded
-WHERE load_id = %(load_id)s
-GROUP BY 1, 2, 3
-ORDER BY 1, 2, 3
+SELECT a.tenant_hk, a.day, a.event_type, a.events, a.bot_events, a.suspicious_events,
+    a.quality_hundredths * 0.01
+FROM ROWS FROM (
+    unnest(%(tenant_hk)s::bytea []), unnest(%(day)s::date []), unnest(%(event_type)s::text []),
+    unnest(%(events)s::bigint []), unnest(%(bot_events)s::bigint []), unnest(%(suspicious_events)s::bigint []),
+    unnest(%(quality_hundredths)s::bigint [])
+) AS a (tenant_hk, day, event_type, events, bot_events, suspicious_events, quality_hundredths)
 ON CONFLICT (tenant_hk, day, event_type) DO UPDATE SET
     events = f.events + excluded.events,
     bot_events = f.bot_events + excluded.bot_events,

@@ -486,11 +486,18 @@ WHERE table_name = 'raw.landed_event' AND (%(tenant_hk)s::bytea IS NULL OR tenan
 -- What staging made of each landed copy of an event, with the mapping paths it used and the load it came with.
 SELECT
     s.*,
-    host(s.client_ip) AS client_ip_text,
+    host(p.client_ip) AS client_ip,
+    p.user_agent,
+    p.page_query,
     m.paths AS mapping_paths,
     l.worker,
     l.finished_at AS load_finished_at
 FROM staging.site_tracking_events_s AS s
+LEFT JOIN business.site_event_nl AS n
+    ON s.tenant_hk = n.tenant_hk AND s.event_id = n.event_id AND s.event_day = n.event_day
+    AND s.raw_event_id = n.raw_event_id
+LEFT JOIN business.site_event_pii_ns AS p
+    ON n.tenant_hk = p.tenant_hk AND n.event_id = p.event_id AND n.event_day = p.event_day
 LEFT JOIN ops.load AS l ON s.load_id = l.load_id
 LEFT JOIN staging.mapping_path_set AS m ON s.tenant_hk = m.tenant_hk AND s.mapping_hk = m.mapping_hk
 WHERE s.tenant_hk = %(tenant_hk)s AND s.batch_id = ANY(%(batch_ids)s) AND s.event_id = %(event_id)s

@@ -7,37 +7,24 @@ VALUES (%(tenant_hk)s, %(mapping_hk)s, %(paths)s, now())
 ON CONFLICT DO NOTHING;
 
 -- name: account_outcomes
--- The ledger of the staged events of one load, by tenant and the day their batch was received; returns the sums.
-WITH outcomes AS (
-    SELECT
-        s.tenant_hk,
-        (b.received_timestamp AT TIME ZONE 'UTC')::date AS day,
-        count(l.raw_event_id) AS vaulted,
-        count(*) FILTER (WHERE l.raw_event_id IS NULL AND s.validation_status <> 'INVALID') AS duplicate,
-        count(*) FILTER (WHERE s.validation_status = 'INVALID') AS invalid
-    FROM staging.site_tracking_events_s AS s
-    INNER JOIN raw.batch AS b ON s.batch_id = b.batch_id
-    LEFT JOIN pg_temp.loaded AS l ON s.load_id = l.load_id AND s.raw_event_id = l.raw_event_id
-    WHERE s.batch_id = ANY(%(batch_ids)s) AND s.load_id = %(load_id)s AND s.processed_timestamp = %(load_date)s
-        AND b.batch_id = ANY(%(batch_ids)s)
-    GROUP BY 1, 2
-),
-
-accounted AS (
-    INSERT INTO ops.ledger_d AS d (tenant_hk, day, landed, vaulted, duplicate, invalid)
-    SELECT tenant_hk, day, 0, vaulted, duplicate, invalid FROM outcomes
-    ORDER BY tenant_hk, day
-    ON CONFLICT (tenant_hk, day) DO UPDATE SET
-        vaulted = d.vaulted + excluded.vaulted,
-        duplicate = d.duplicate + excluded.duplicate,
-        invalid = d.invalid + excluded.invalid
-)
-
+-- The ledger of one load, by tenant and the day their batch was received.
+INSERT INTO ops.ledger_d AS d (tenant_hk, day, landed, vaulted, duplicate, invalid)
 SELECT
-    coalesce(sum(vaulted), 0)::integer AS vaulted,
-    coalesce(sum(duplicate), 0)::integer AS duplicate,
-    coalesce(sum(invalid), 0)::integer AS invalid
-FROM outcomes;
+    a.tenant_hk,
+    (b.received_timestamp AT TIME ZONE 'UTC')::date,
+    0, sum(a.vaulted), sum(a.duplicate), sum(a.invalid)
+FROM ROWS FROM (
+    unnest(%(tenant_hks)s::bytea []), unnest(%(batch_ids)s::bigint []), unnest(%(vaulted)s::bigint []),
+    unnest(%(duplicate)s::bigint []), unnest(%(invalid)s::bigint [])
+) AS a (tenant_hk, batch_id, vaulted, duplicate, invalid)
+INNER JOIN raw.batch AS b ON a.batch_id = b.batch_id
+WHERE b.batch_id = ANY(%(batch_ids)s::bigint [])
+GROUP BY 1, 2
+ORDER BY 1, 2
+ON CONFLICT (tenant_hk, day) DO UPDATE SET
+    vaulted = d.vaulted + excluded.vaulted,
+    duplicate = d.duplicate + excluded.duplicate,
+    invalid = d.invalid + excluded.invalid;
 
 -- name: account_landed
 -- The ledger's landed side, from what the collector wrote into the manifests of one claim.

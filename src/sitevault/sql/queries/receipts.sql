@@ -48,11 +48,11 @@ SELECT
     s.event_day,
     s.processed_timestamp,
     s.load_id,
-    s.session_hk,
-    s.visitor_hk,
-    s.page_hk,
-    s.user_hk,
-    s.campaign_hk,
+    v.session_hk,
+    v.visitor_hk,
+    v.page_hk,
+    v.user_hk,
+    v.campaign_hk,
     v.load_date AS vaulted_at,
     r.is_conflict
 FROM landing AS l
@@ -174,11 +174,11 @@ SELECT
     s.event_day,
     s.processed_timestamp,
     s.load_id,
-    s.session_hk,
-    s.visitor_hk,
-    s.page_hk,
-    s.user_hk,
-    s.campaign_hk,
+    v.session_hk,
+    v.visitor_hk,
+    v.page_hk,
+    v.user_hk,
+    v.campaign_hk,
     v.load_date AS vaulted_at,
     r.is_conflict
 FROM landing AS l
