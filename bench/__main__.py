@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from bench import page, report
+from bench import ahead, page, report
 from bench.figures import HarnessError, Result
 from bench.machine import Run, describe
 from bench.rows import batches, freshness, growth, pipeline, single, start
@@ -37,6 +37,12 @@ SMOKE = Settings(rounds=1, seconds=0.25, events=2_000, exact=True)
 @click.option("--events", default=Settings().events, show_default=True, help="How far `growth` is to get.")
 @click.option("--minutes", default=Settings().minutes, show_default=True, help="How long `growth` may take.")
 @click.option("--json", "into", type=click.Path(path_type=Path), help="Write the results into this file.")
+@click.option(
+    "--ahead",
+    "let_ahead",
+    is_flag=True,
+    help="Others are at work here: let what is measured run before them while it is measured. Needs root.",
+)
 @click.option("--smoke", is_flag=True, help="One short round by our own client: proves the harness only.")
 @click.option(
     "--page",
@@ -51,6 +57,7 @@ def main(
     events: int,
     minutes: float,
     into: Path | None,
+    let_ahead: bool,
     smoke: bool,
     write_page: bool,
 ) -> None:
@@ -63,8 +70,10 @@ def main(
     if write_page:
         page.write(page.recorded())
         return
+    if let_ahead:
+        ahead.want()
     settings = SMOKE._replace(minutes=minutes) if smoke else Settings(rounds, seconds, events, minutes)
-    run = Run(describe(), _command(), datetime.now(UTC).replace(microsecond=0), [])
+    run = Run(describe(), _command(), datetime.now(UTC).replace(microsecond=0), [], let_ahead)
     for name in dict.fromkeys(rows or (row.name for row in ROWS.values() if not row.on_its_own)):
         began = time.monotonic()
         try:

@@ -34,6 +34,8 @@ class Run(msgspec.Struct, frozen=True):
     command: str
     started: datetime
     results: list[Result]
+    ahead: bool = False
+    """What was measured ran before whatever others were at."""
 
 
 def describe() -> Machine:

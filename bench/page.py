@@ -88,7 +88,11 @@ def _conditions(run: Run) -> Iterator[str]:
     yield f"| date | {run.started:%Y-%m-%d} |"
     yield f"| command | `{run.command}` |"
     yield f"| load average before | {machine.load:.1f} |"
-    if machine.load > QUIET_LOAD:
+    if machine.load > QUIET_LOAD and run.ahead:
+        yield ""
+        yield "**Others were at work on this machine; what was measured ran before them meanwhile (SCHED_RR).**"
+        yield "They still had a twentieth of the time and their share of the caches and the disk."
+    elif machine.load > QUIET_LOAD:
         yield ""
         yield "**Others were at work on this machine when this was measured: only the ratios mean something.**"
 

@@ -247,7 +247,8 @@ def test_a_running_worker_is_woken_by_what_lands(database: Database, judge) -> N
     with running(database, poll_seconds=60):
         with psycopg.connect(database.admin_conninfo, autocommit=True) as admin:
             listening = (
-                "SELECT count(*)::int FROM pg_stat_activity WHERE application_name LIKE 'sitevault-worker-bell%'"
+                "SELECT count(*)::int FROM pg_stat_activity "
+                "WHERE starts_with(application_name, 'sitevault-worker-bell')"
             )
             until(lambda: one(admin, listening) > 0)
         given.land(database, [given.row(who, given.page_view(1))])

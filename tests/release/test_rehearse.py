@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from msgspec import structs
 
@@ -11,6 +13,7 @@ from sitevault.db.connect import Database, connect
 from sitevault.db.migration_files import migrations, objects
 from sitevault.demo import incident
 from sitevault.release import plan
+from sitevault.release.bundle import make as built
 from sitevault.release.events import Event, Teller, silent
 from sitevault.release.model import Bundle, File, ReleaseBlockedError
 from sitevault.release.rehearse import Rehearsal, rehearse
@@ -178,3 +181,23 @@ def _ingest() -> str:
 def test_a_foreign_database_is_rehearsed_while_nobody_can_pause_it(incident_database: Database) -> None:
     with guide(incident_database, scheduler=None) as target:
         assert tried(target, bundle(target, objects=[FIX])).ok
+
+
+def test_sitevaults_own_bundle_is_an_empty_plan_where_it_is_in_force(house_target: Target) -> None:
+    made = built(None, "ada", silently).bundle
+    assert plan.make(house_target, made).empty
+
+
+def test_a_bundle_from_a_directory_is_rehearsed_as_it_was_built(guide_target: Target, tmp_path: Path) -> None:
+    (tmp_path / "objects").mkdir()
+    (tmp_path / "release.toml").write_text('name = "fix"\nversion = "1"\nshape = "guide"\n')
+    base = [incident.text(name) for name in ("01_tables", "02_tenants", "03_functions")]
+    base += [incident.text(f"staging_{version}") for version in incident.FAULTS]
+    (tmp_path / "base.sql").write_text("\n".join(base))
+    (tmp_path / "objects" / "staging.sql").write_text(FIX.text)
+    made = built(tmp_path, "ada", silently).bundle
+    assert tried(guide_target, made).reasons == []
+
+
+def silently(_: str) -> None:
+    """Nobody reads the progress of a build here."""

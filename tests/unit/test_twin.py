@@ -21,7 +21,7 @@ from sitevault.supervisor import twin
 def until_told(name):
     told = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: told.set())
-    print(name, os.getpid(), flush=True)
+    os.write(1, f"{{name}} {{os.getpid()}}\\n".encode())
     while not told.wait(0.05):
         pass
 
@@ -29,7 +29,7 @@ copy = twin.fork(lambda: until_told("copy"), [{let_go}])
 stop = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: stop.set())
 copy.watch(stop.set)
-print("original", os.getpid(), flush=True)
+os.write(1, f"original {{os.getpid()}}\\n".encode())
 while not stop.wait(0.05):
     pass
 copy.stop()
@@ -43,12 +43,13 @@ def pair() -> Iterator[tuple[subprocess.Popen[str], int]]:
     script = textwrap.dedent(ORIGINAL.format(let_go=""))
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        said = dict(process.stdout.readline().split() for _ in range(2))
-        copy = int(said["copy"])
+        begun = [process.pid]
         try:
-            yield process, copy
+            said = dict(process.stdout.readline().split() for _ in range(2))
+            begun.append(int(said["copy"]))
+            yield process, begun[-1]
         finally:
-            for pid in (process.pid, copy):
+            for pid in begun:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
@@ -88,7 +89,7 @@ def test_both_stop_when_the_original_is_asked_to(pair: tuple[subprocess.Popen[st
 def test_what_the_copy_lets_go_of_ends_with_the_original() -> None:
     reading, writing = os.pipe()
     script = textwrap.dedent(ORIGINAL.format(let_go=writing))
-    script = script.replace('print("original", os.getpid(), flush=True)', f"os.close({writing})")
+    script = script.replace("while not stop", f"os.close({writing})\nwhile not stop")
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.DEVNULL, pass_fds=(writing,))
     try:
         os.close(writing)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sitevault.cli.demo_incident import incident
+from sitevault.cli.demo_release import release
 from sitevault.cli.session import Session, examples, json_option, table, yes_option
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         "sitevault demo --once",
         "sitevault demo --once --events 20000 --seed 7",
         "sitevault demo incident",
+        "sitevault demo release",
     )
     + "\n\n\bExit codes: 0 the KPIs hold and everything sent is accounted for, 1 not so.",
 )
@@ -68,6 +70,7 @@ def demo(context: click.Context, once: bool, events: int, seed: int | None) -> i
 
 
 demo.add_command(incident)
+demo.add_command(release)
 
 
 def report(shown: Demonstration, *, once: bool, url: str) -> Iterator[str]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import re
 import tempfile
-import textwrap
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from typing import Any
 import click
 
 from sitevault.cli.session import Session, examples, json_option, table
+from sitevault.cli.story import Telling, captured
 from sitevault.errors import Exit
 
 FAULTS = {
@@ -36,7 +35,6 @@ MISPLACED = (4, 5)
 OLD_QUALITY = 0.80
 """The score of the incident's own fix, which looked for the session where it is not."""
 
-_WIDTH = 118
 _MORAL = """
 5 of 5 is all there is, and proves a rate of at least 0.549: INCONCLUSIVE is the honest word (59 clean events
 prove 95 %). The score is above the incident's own 0.80 because the session is read where it is, within
@@ -67,7 +65,7 @@ def incident(session: Session, keep: bool) -> int:
         scratch(server) as url,
         tempfile.TemporaryDirectory(prefix="sitevault-incident-") as directory,
     ):
-        story = Story(Shell(session, url, Path(directory)), tell)
+        story = Story(tell, shell=Shell(session, url, Path(directory)))
         story.tell_it()
         if session.json:
             session.print_json(story.as_dict())
@@ -85,26 +83,20 @@ class Shell:
     directory: Path
 
     def __call__(self, *words: str) -> tuple[int, str]:
-        """The exit code and what the command printed. Ctrl-C within it is Ctrl-C here."""
-        from sitevault.cli.main import INTERRUPTED, run
-
+        """The exit code and what the command printed."""
         settings = ("--config", str(self.session.config_path)) if self.session.config_path else ()
-        said, remarked = io.StringIO(), io.StringIO()
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(remarked):
-            code = run((*settings, *words, "--database", self.url))
-        if code == INTERRUPTED:
-            raise KeyboardInterrupt
-        return code, said.getvalue() or remarked.getvalue()
+        code, said, remarked = captured((*settings, *words, "--database", self.url))
+        return code, said or remarked
 
 
 @dataclass
-class Story:
+class Story(Telling):
     """The walk, and the promises that did not hold."""
 
-    shell: Shell
-    tell: Callable[[str], None]
-    broken: list[str] = field(default_factory=list)
-    found: dict[str, Any] = field(default_factory=dict)
+    shell: Shell = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        self.names = {f"{self.shell.directory}/": "", f"'{self.shell.url}'": "$URL"}
 
     def tell_it(self) -> None:
         """From five stuck events to five processed ones."""
@@ -116,30 +108,12 @@ class Story:
         self._look_again()
         self._judge()
 
-    def as_dict(self) -> dict[str, Any]:
-        """For --json."""
-        return {"success": not self.broken, "broken": self.broken, **self.found}
-
-    def _promise(self, holds: bool, what: str) -> None:
-        if not holds:
-            self.broken.append(what)
-
-    def _chapter(self, title: str) -> None:
-        self.tell(f"\n== {title}")
-
     def _typed(self, *words: str) -> None:
         self.tell("$ sitevault " + " ".join(words) + " --database $URL")
 
     def _run(self, *words: str) -> tuple[int, str]:
-        self._typed(*(word.replace(f"{self.shell.directory}/", "") for word in words))
+        self._typed(*map(self.plain, words))
         return self.shell(*words)
-
-    def _show(self, lines: Iterable[str]) -> None:
-        """Output as it came, long lines wrapped, our scratch names by the names the story uses."""
-        for line in lines:
-            plain = line.replace(f"{self.shell.directory}/", "").replace(f"'{self.shell.url}'", "$URL")
-            indent = " " * (len(plain) - len(plain.lstrip()) + 4)
-            self.tell("\n".join(textwrap.wrap(plain, _WIDTH, subsequent_indent=indent)) or "")
 
     def _wait(self) -> None:
         self.tell(
@@ -148,112 +122,109 @@ class Story:
             "scratch database."
         )
         events = self._events()
-        self._show(_events_table(events))
-        self._promise([one.status for one in events] == ["PENDING"] * 5, "five events are PENDING at first")
+        self.show(_events_table(events))
+        self.promise([one.status for one in events] == ["PENDING"] * 5, "five events are PENDING at first")
 
     def _find(self) -> None:
-        self._chapter("What is wrong")
+        self.chapter("What is wrong")
         _, said = self._run("doctor")
-        self._show(_shortened(said))
+        self.show(_shortened(said))
         verdicts = self._doctor("before")
         missed = [short for short, check in FAULTS.items() if verdicts.get(check) != "problem"]
-        self._promise(not missed, f"the doctor finds {', '.join(missed)}")
+        self.promise(not missed, f"the doctor finds {', '.join(missed)}")
         causes = [state for state in TRUE_CAUSES if state not in said]
-        self._promise(not causes, f"the probe finds the true cause {', '.join(causes)} behind P0001")
-        self._promise(verdicts.get(PROVENANCE) == "problem", "the doctor finds the misplaced events")
+        self.promise(not causes, f"the probe finds the true cause {', '.join(causes)} behind P0001")
+        self.promise(verdicts.get(PROVENANCE) == "problem", "the doctor finds the misplaced events")
 
     def _plan(self) -> None:
         from sitevault.demo.incident import FIXES, text
         from sitevault.repair import model
 
-        self._chapter("What would mend it (nothing is changed)")
+        self.chapter("What would mend it (nothing is changed)")
         files: list[str] = []
         for name in FIXES:
             (self.shell.directory / f"{name}.sql").write_text(text(f"fixed/{name}"), "utf-8")
             files += ["--function", str(self.shell.directory / f"{name}.sql")]
         file = self.shell.directory / "repair.json"
         code, said = self._run("repair", "plan", PROVENANCE, *files, "--out", str(file))
-        self._show(_plan_lines(said))
+        self.show(_plan_lines(said))
         if not file.exists():
             self.broken.append(f"a plan can be made: {said.strip()}")
             return
         made = model.read(file)
         subjects = [action.subject for action in made.actions]
         self.found["plan"] = subjects
-        self._promise(
-            (code, len(subjects)) == (0, len(FIXES) + 1), "the plan mends every function and the tenants"
-        )
+        self.promise((code, len(subjects)) == (0, len(FIXES) + 1), "the plan mends every function and the tenants")
 
     def _apply_and_undo(self) -> None:
         from sitevault.db.catalog import capture
         from sitevault.db.connect import connect
 
-        self._chapter("Mend it, take it back, mend it again")
+        self.chapter("Mend it, take it back, mend it again")
         file = str(self.shell.directory / "repair.json")
         with connect(self.shell.url, autocommit=True) as conn:
             before, rows = capture(conn), self._events()
             code, said = self._run("repair", "apply", file, "--yes")
-            self._show(said.splitlines()[-1:])
-            self._promise(code == 0, "the plan can be carried out")
+            self.show(said.splitlines()[-1:])
+            self.promise(code == 0, "the plan can be carried out")
             repair_id = said.rsplit(maxsplit=1)[-1]
             code, said = self._run("repair", "undo", repair_id, "--yes")
-            self._show(said.splitlines()[-1:])
+            self.show(said.splitlines()[-1:])
             same = before.digest == capture(conn).digest and rows == self._events()
         self.tell(f"-- every object and row as it was before: {'yes' if same else 'NO'}")
-        self._promise(code == 0 and same, "a repair that is taken back leaves nothing behind")
+        self.promise(code == 0 and same, "a repair that is taken back leaves nothing behind")
         code, said = self._run("repair", "apply", file, "--yes")
-        self._show(said.splitlines()[-1:])
-        self._promise(code == 0, "what was taken back can be carried out again")
+        self.show(said.splitlines()[-1:])
+        self.promise(code == 0, "what was taken back can be carried out again")
 
     def _replay(self) -> None:
-        self._chapter("Carry the stuck events through")
+        self.chapter("Carry the stuck events through")
         code, said = self._run("replay", "--dry-run")
-        self._show(said.splitlines()[-1:])
-        self._promise(code == 0, "the dry run ends well")
+        self.show(said.splitlines()[-1:])
+        self.promise(code == 0, "the dry run ends well")
         self._typed("replay", "--yes")
         code, said = self.shell("replay", "--yes", "--json")
         done = json.loads(said)
         rows = [(one["raw_event_id"], one["tenant"], one["was"], one["became"]) for one in done.get("events", ())]
-        self._show(table(("event", "tenant", "was", "is"), rows).splitlines())
+        self.show(table(("event", "tenant", "was", "is"), rows).splitlines())
         self.found["outcomes"] = done.get("outcomes")
         self.found["seconds"] = [one["seconds"] for one in done.get("events", ())]
-        self._promise((code, done.get("outcomes")) == (0, {"PROCESSED": 5}), "five of five are processed")
+        self.promise((code, done.get("outcomes")) == (0, {"PROCESSED": 5}), "five of five are processed")
         code, said = self._run("replay", "--yes")
-        self._show(said.splitlines())
-        self._promise(code == 0 and "no event was stuck" in said, "a second replay finds nothing to do")
+        self.show(said.splitlines())
+        self.promise(code == 0 and "no event was stuck" in said, "a second replay finds nothing to do")
 
     def _look_again(self) -> None:
-        self._chapter("What is wrong now")
+        self.chapter("What is wrong now")
         _, text = self._run("doctor")
-        self._show(_shortened(text))
+        self.show(_shortened(text))
         after = self._doctor("after")
         left = [name for name, verdict in after.items() if verdict != "ok" and name != PROVENANCE]
-        self._promise(not left, f"nothing is left to mend: {', '.join(left)}")
-        self._promise(after.get(PROVENANCE) == "unknown", "what nothing proves is not shown as ok")
+        self.promise(not left, f"nothing is left to mend: {', '.join(left)}")
+        self.promise(after.get(PROVENANCE) == "unknown", "what nothing proves is not shown as ok")
 
     def _judge(self) -> None:
         from sitevault.cli.status import kpi_table
         from sitevault.db.connect import connect
         from sitevault.demo.incident.scratch import measure
 
-        self._chapter("What the rows say")
+        self.chapter("What the rows say")
         events = self._events()
-        self._show(_events_table(events))
+        self.show(_events_table(events))
         with connect(self.shell.url, autocommit=True) as conn:
             kpis = measure(conn, self.found.get("seconds", []))
         self.found["kpis"] = [kpi.as_dict() for kpi in kpis]
         self.tell("\nThe guide's KPIs, re-derived from the rows, 95 % confidence")
         self.tell(kpi_table(kpis))
         by_id = {one.raw_event_id: one for one in events}
-        self._promise(
+        self.promise(
             all(by_id[number].tenant == "THE_ONE_SPA" for number in MISPLACED), "events 4 and 5 are The ONE Spa's"
         )
         values = {kpi.name: kpi.value or 0.0 for kpi in kpis}
-        self._promise(values["Data Quality Score"] > OLD_QUALITY, "the score is above the incident's 0.80")
-        self._promise(values["Processing Success Rate"] == 1.0, "the success rate is 5 of 5")
+        self.promise(values["Data Quality Score"] > OLD_QUALITY, "the score is above the incident's 0.80")
+        self.promise(values["Processing Success Rate"] == 1.0, "the success rate is 5 of 5")
         self.tell(_MORAL)
-        for line in self.broken:
-            self.tell(f"DOES NOT HOLD: {line}")
+        self.own_up()
 
     def _events(self) -> list[Any]:
         from sitevault.db.connect import connect

@@ -19,7 +19,7 @@ class Role(StrEnum):
     """A role of the database; all but the owner log in, none is a superuser."""
 
     OWNER = "sitevault_owner"  # owns every object, cannot log in
-    MIGRATOR = "sitevault_migrator"  # may become the owner, to migrate
+    MIGRATOR = "sitevault_migrator"  # may become the owner, to migrate, and the worker, to try a release
     COLLECTOR = "sitevault_collector"  # inserts into landing, reads nothing but keys
     WORKER = "sitevault_worker"  # carries rows from stage to stage
     READER = "sitevault_reader"  # reads one tenant at a time

@@ -47,6 +47,8 @@ _MICROSECOND = timedelta(microseconds=1)
 _row_head = Struct("!hiqiqi32si32si16siq").pack
 _length = Struct("!i").pack
 _FIELDS = 12
+_WRITE_BYTES = 256 * 1024
+"""What is put together before it is given to the connection: each time costs a turn of the event loop."""
 
 
 class LandingRow(NamedTuple):
@@ -346,12 +348,16 @@ class LandingWriter:
             batch_id = await _open_flush(cursor)
             raw_event_id = first = batch_id * EVENTS_PER_BATCH_ID
             async with cursor.copy(_SQL.copy_events) as copy:
-                await copy.write(COPY_HEAD)
+                pieces, size = [COPY_HEAD], 0
                 for submission in submissions:
                     landed.append(Landed(batch_id, raw_event_id))
-                    await copy.write(b"".join(_wire_rows(batch_id, raw_event_id, submission.rows)))
+                    pieces += _wire_rows(batch_id, raw_event_id, submission.rows)
                     raw_event_id += len(submission.rows)
-                await copy.write(COPY_END)
+                    size += submission.size
+                    if size > _WRITE_BYTES:
+                        await copy.write(b"".join(pieces))
+                        pieces, size = [], 0
+                await copy.write(b"".join((*pieces, COPY_END)))
             await cursor.execute(_SQL.insert_manifest, _manifest(batch_id, submissions))
         return landed, raw_event_id - first
 

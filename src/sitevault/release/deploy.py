@@ -21,6 +21,7 @@ from sitevault.release import (
     canary,
     carried,
     compared,
+    locks,
     pause,
     preflight,
     probe,
@@ -149,10 +150,12 @@ class Deploy:
                 except BaseException as error:
                     self._give_up(error)
                     raise
+                self._take_effect()
             elif not self._paused_by_us():
                 return Deployed(self.plan.digest, (), True, None)
             else:
                 self.teller("deploy", "It is in force already; resuming where it was left")
+                self._take_effect()
             let_in = canary.run(self.target, self.plan.digest, tuple(steps), self.teller, self._check)
             return Deployed(self.plan.digest, objects, done is not None, let_in)
 
@@ -208,6 +211,15 @@ class Deploy:
         now = record.paused(self.target.ground)
         return now is not None and now.paused and now.release_id == self.plan.digest
 
+    def _take_effect(self) -> None:
+        """From now on events count as this release's, unless some were let in already."""
+        ground = self.target.ground
+        try:
+            if not any(one.step == "canary" for one in record.journal(ground, self.plan.digest)):
+                record.take_effect(ground, self.plan.digest)
+        except psycopg.OperationalError as error:
+            raise self._lost(error) from error
+
     def _give_up(self, error: BaseException) -> None:
         """The workers go on with what was there before; where the database is gone, the pause stays and tells."""
         with suppress(psycopg.Error, SitevaultError):
@@ -240,9 +252,10 @@ class Deploy:
             with ground.transaction():
                 before = self.target.snapshot()
                 require_unmoved(self.plan, before)
+                old = probe.probe(self.target, PROBED_EVENTS, PROBE_SECONDS)
+                locks.take(self.target, locks.relations(self.bundle, before))
                 self._prove_the_way_back(before)
                 standing, ran = touched.standing(self.target), record.files(ground)
-                old = probe.probe(self.target, PROBED_EVENTS, PROBE_SECONDS)
                 apply.whole(self.target, self.bundle, self.plan.parameters)
                 changes = list(before.changes(self.target.snapshot()))
                 require_as_planned(self.plan, changes)

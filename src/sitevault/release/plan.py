@@ -11,7 +11,7 @@ from psycopg import errors
 
 from sitevault.db.catalog import CatalogSnapshot, Change, Object
 from sitevault.db.restore import CannotRestoreError
-from sitevault.release import agreement, apply, contention, hazards, record, settings, way_back
+from sitevault.release import agreement, apply, contention, hazards, locks, record, settings, way_back
 from sitevault.release.model import (
     FORMAT,
     Bundle,
@@ -99,6 +99,7 @@ def attempt(
         put = tuple(settings.named(one) for one in settings.pending(target, bundle.settings))
         found = list(hazards.before_anything(target, bundle))
         before, tables, deleted = target.snapshot(), hazards.tables(ground), hazards.deleted(ground)
+        locks.take(target, locks.relations(bundle, before))
         apply.whole(target, bundle, parameters)
         after = target.snapshot()
         changes = tuple(before.changes(after))

@@ -151,15 +151,22 @@ def _rows(before: Probed, after: Probed, entry: str) -> Iterator[Became]:
             event=event,
             stands=(after.stands if new is not None else before.stands)[event],
             entry=entry,
-            before="not there" if was is None else said(was),
-            after="not there" if now is None else said(now),
-            verdict=_verdict(was, now, gone=new is None),
+            before=_shown(was, old),
+            after=_shown(now, new),
+            verdict=_verdict(was, now, came=old is None, gone=new is None),
         )
 
 
-def _verdict(was: Output | None, now: Output | None, *, gone: bool) -> Verdict:
+def _shown(output: Output | None, door: Mapping[int, Output] | None) -> str:
+    """Somebody may be at the event at this moment: it is not tried then."""
+    return said(output) if output is not None else "not there" if door is None else "in use"
+
+
+def _verdict(was: Output | None, now: Output | None, *, came: bool, gone: bool) -> Verdict:
     if now is None:
         return Verdict.CLOSED if gone else Verdict.SAME
+    if was is None and not came:
+        return Verdict.SAME
     if was is None:
         return Verdict.NEW if _rank(now) else Verdict.STILL_FAILS
     before, after = _rank(was), _rank(now)

@@ -236,6 +236,14 @@ def record_release(
         )
 
 
+def take_effect(ground: Ground, release_id: str) -> None:
+    """Its commit can be seen by all: an event that comes from now on met what the release made, and no other.
+
+    A transaction cannot know the moment of its own commit; what came meanwhile met what was there before.
+    """
+    ground.conn.execute(query(ground, SQL.take_effect), {"release_id": release_id})
+
+
 def recorded_objects(ground: Ground, release_id: str) -> list[Change]:
     """The live backup: every object a release changed, before and after."""
     rows = ground.all(query(ground, SQL.recorded_objects), {"release_id": release_id})

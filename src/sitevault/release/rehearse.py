@@ -9,7 +9,19 @@ from dataclasses import dataclass, field
 
 from sitevault.db.catalog import CatalogSnapshot
 from sitevault.db.restore import CannotRestoreError
-from sitevault.release import agreement, apply, contention, plan, probe, record, sessions, static, verify, way_back
+from sitevault.release import (
+    agreement,
+    apply,
+    contention,
+    locks,
+    plan,
+    probe,
+    record,
+    sessions,
+    static,
+    verify,
+    way_back,
+)
 from sitevault.release.events import Teller
 from sitevault.release.hazards import HazardName
 from sitevault.release.model import (
@@ -22,6 +34,9 @@ from sitevault.release.model import (
 from sitevault.release.probe import Compared, Verdict
 from sitevault.release.static import Fault
 from sitevault.release.target import Target
+
+SECONDS_LOCKED = 1.0
+"""How long events are tried while tables are locked: the site's calls wait for it."""
 
 _NO_WAY_BACK = {HazardName.IRREVERSIBLE, HazardName.DATA_LOSS}
 
@@ -86,6 +101,7 @@ def _there_and_back(target: Target, bundle: Bundle, made: ReleasePlan, seen: Reh
     with _step(seen, teller, "probe before", "Trying real events as it is now"):
         old = probe.probe(target)
     with _step(seen, teller, "apply", f"Applying {len(made.migrations) + len(made.objects)} files"):
+        locks.take(target, locks.relations(bundle, before))
         apply.whole(target, bundle, made.parameters)
         _compare_catalogs(target, bundle, made, before, seen)
     with _step(seen, teller, "check", "Reading the functions"):
@@ -93,7 +109,8 @@ def _there_and_back(target: Target, bundle: Bundle, made: ReleasePlan, seen: Reh
         seen.brings, seen.mends = static.new(faults, now), static.gone(faults, now)
         seen.reasons += [f"it brings {fault.shown}" for fault in seen.brings]
     with _step(seen, teller, "probe after", "Trying the same events as it would be"):
-        new = probe.probe(target, also=old.doors)
+        altered = locks.relations(bundle, before)
+        new = probe.probe(target, seconds=SECONDS_LOCKED if altered else probe.SECONDS, also=old.doors)
     _judge_events(old, new, made, seen)
     with _step(seen, teller, "verify", "Asking what its authors check"):
         seen.reasons += verify.not_true(target, bundle, made.parameters)

@@ -51,7 +51,9 @@ def compare(ground: Ground, statements: str) -> list[str]:
 def outputs(ground: Ground, events: Sequence[int], doors: Sequence[EntryPoint] | None = None) -> Outputs:
     """What every entry point (or these) makes of the events, within the caller's transaction; nothing stays."""
     return {
-        entry.identity: {number: _try(ground, entry, number) for number in events}
+        entry.identity: {
+            number: output for number in events if (output := _try(ground, entry, number)) is not None
+        }
         for entry in (entry_points(ground.conn) if doors is None else doors)
     }
 
@@ -70,12 +72,15 @@ def shift(before: Mapping[int, Output], after: Mapping[int, Output]) -> Shift:
     return Shift(gained, lost, changed)
 
 
-def _try(ground: Ground, entry: EntryPoint, number: int) -> Output:
+def _try(ground: Ground, entry: EntryPoint, number: int) -> Output | None:
+    """None for an event that somebody works on at this moment: waiting for them, we could end in a deadlock."""
     conn, key = ground.conn, {"raw_event_id": number}
-    output = Output(None, None, None)
+    output: Output | None = None
     try:
         with conn.transaction(force_rollback=True):
             conn.execute(SQL.bound_a_try)
+            if ground.one(SQL.take_to_compare, key) is None:
+                return None
             conn.execute(SQL.pretend_unstaged, key)
             conn.execute(SQL.pretend_pending, key)
             call(conn, entry, number)

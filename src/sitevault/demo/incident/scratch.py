@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -33,9 +33,13 @@ class Placed(NamedTuple):
 
 
 @contextmanager
-def scratch(server: EmbeddedServer) -> Iterator[str]:
+def scratch(
+    server: EmbeddedServer,
+    called: str = "incident",
+    build: Callable[[psycopg.Connection[Any]], None] = incident.build,
+) -> Iterator[str]:
     """The incident in a database of its own, as its owner's connection string; dropped afterwards."""
-    name, password = f"sitevault_incident_{secrets.token_hex(4)}", secrets.token_urlsafe(18)
+    name, password = f"sitevault_{called}_{secrets.token_hex(4)}", secrets.token_urlsafe(18)
     names = {"role": sql.Identifier(name), "database": sql.Identifier(name), "password": sql.Literal(password)}
 
     def tell(*statements: Any) -> None:
@@ -47,7 +51,7 @@ def scratch(server: EmbeddedServer) -> Iterator[str]:
         tell(SQL.make_role, SQL.let_it_look, SQL.make_database)
         url = make_conninfo(server.superuser_conninfo(name), user=name, password=password)
         with connect(url) as conn:
-            incident.build(conn)
+            build(conn)
         yield url
     finally:
         tell(SQL.drop_database, SQL.drop_role)

@@ -122,6 +122,10 @@ INSERT INTO {release} (
     %(started_at)s, clock_timestamp(), %(actor)s, %(baseline)s, %(standing)s
 );
 
+-- name: take_effect
+-- From when on it is in force for everybody: after its commit.
+UPDATE {release} SET deployed_at = clock_timestamp() WHERE release_id = %(release_id)s;
+
 -- name: end_release
 -- What became of a release.
 UPDATE {release}

@@ -27,3 +27,15 @@ LIMIT 1;
 -- name: now
 -- The database's own clock.
 SELECT clock_timestamp();
+
+-- name: lock_relation_now
+-- The table is ours, or nobody is kept waiting.
+LOCK TABLE {relation} IN ACCESS EXCLUSIVE MODE NOWAIT;
+
+-- name: lock_relation
+-- Wait for the table.
+LOCK TABLE {relation} IN ACCESS EXCLUSIVE MODE;
+
+-- name: wait_briefly
+-- Whoever wants the table queues behind us for so long at most.
+SELECT set_config('lock_timeout', '1s', true);

@@ -206,6 +206,10 @@ FROM raw.site_tracking_events_r AS r
 ORDER BY r.processing_status = 'PROCESSED', r.raw_event_id DESC
 LIMIT %(most)s;
 
+-- name: take_to_compare
+-- The event, unless somebody works on it at this moment.
+SELECT true FROM raw.site_tracking_events_r WHERE raw_event_id = %(raw_event_id)s FOR UPDATE SKIP LOCKED;
+
 -- name: pretend_pending
 -- As if nobody had touched the event yet; always rolled back.
 UPDATE raw.site_tracking_events_r SET processing_status = 'PENDING' WHERE raw_event_id = %(raw_event_id)s;

@@ -1,0 +1,62 @@
+"""The tables that a release alters, locked all at once or not at all: nobody waits for us while we wait.
+
+Whoever waits for one lock and holds another can end in a deadlock, and its victim may be the site's own call; and
+behind whoever waits for a table, everybody else who wants it queues. So every lock is asked for without waiting,
+and those that were given are given back before the next attempt.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+
+from psycopg import errors, sql
+
+from sitevault.db.catalog import CatalogSnapshot, Object
+from sitevault.release.lock import SQL
+from sitevault.release.model import Bundle
+from sitevault.release.target import Target
+
+SECONDS = 2.0
+_LOOK_SECONDS = 0.02
+
+
+def relations(bundle: Bundle, before: CatalogSnapshot) -> list[str]:
+    """The tables that are there and that the bundle alters, as the catalog quotes their names."""
+    found = set()
+    for one in bundle.expected:
+        definition = before.objects.get(Object(one.kind, one.identity)) or one.attributes
+        if one.kind == "table":
+            found.add(one.identity)
+        elif definition is not None:
+            found.add(json.loads(definition).get("relation"))
+    return sorted(name for name in found if name is not None and Object("table", name) in before.objects)
+
+
+def take(target: Target, names: list[str], seconds: float = SECONDS) -> None:
+    """Lock them in the open transaction, to its end. Raises LockNotAvailable when they are not to be had.
+
+    The last attempt waits for the one that is missing, holding none: then it can be seen who is in the way.
+    """
+    conn, deadline = target.ground.conn, time.monotonic() + seconds
+    while (missing := _attempt(target, names)) is not None:
+        if time.monotonic() > deadline:
+            with conn.transaction(force_rollback=True):
+                conn.execute(SQL.wait_briefly)
+                conn.execute(sql.SQL(SQL.lock_relation).format(relation=sql.SQL(missing)))
+            if (missing := _attempt(target, names)) is not None:
+                raise errors.LockNotAvailable(f"could not obtain lock on relation {missing}")
+            return
+        time.sleep(_LOOK_SECONDS)
+
+
+def _attempt(target: Target, names: list[str]) -> str | None:
+    """The first that is not to be had now; None: all of them are ours."""
+    name = ""
+    try:
+        with target.ground.conn.transaction():
+            for name in names:
+                target.ground.conn.execute(sql.SQL(SQL.lock_relation_now).format(relation=sql.SQL(name)))
+    except errors.LockNotAvailable:
+        return name
+    return None
