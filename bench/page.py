@@ -27,6 +27,19 @@ QUIET_LOAD = 0.5
 """Load average of the minute before, up to which a machine counts as ours alone."""
 OWED = {"growth": "rate at 10 million events >= 0.85 x rate at 100 thousand"}
 """Bars of rows that run on their own: named as missing as long as no run of theirs is recorded."""
+WHY = {
+    "single: events/s": """\
+the collector's process takes 130 us of CPU for a post where it has the machine to itself, and 190 where others use
+  the caches: runs of one hour among others said 5,979, 6,308, 6,410 and 8,482.""",
+    "batches: ratio to bare COPY": """\
+one process receives, checks and names every event before its COPY, in some 20 us of its one core; PostgreSQL's
+  part is half of that. See [the door](../explanation/speed.md#the-door-collector).""",
+    "pipeline: ratio to the row-by-row loop": """\
+the loop takes some 220 us of one core for an event, in one transaction for thousands of them; the worker some 95
+  of two, most of it Python's. Against the loop that commits each event the ratio is further down. See
+  [speed](../explanation/speed.md#against-the-row-by-row-loop).""",
+}
+"""What is known of bars that were missed."""
 ELSEWHERE = "| memory over time | flat over an hour | | see the [soak](chaos.md#soak) |"
 
 
@@ -75,8 +88,18 @@ def _lines(runs: list[Run]) -> Iterator[str]:
         if name not in {result.name for result in results}:
             yield f"| {name} | {bar} | | not measured yet |"
     yield ELSEWHERE
+    yield from _reasons(results)
     for result in results:
         yield from _section(result)
+
+
+def _reasons(results: list[Result]) -> Iterator[str]:
+    missed = [
+        f"{result.name}: {verdict.what}" for result in results for verdict in result.verdicts if not verdict.met
+    ]
+    if told := [what for what in missed if what in WHY]:
+        yield ""
+        yield from (f"- Why {what} is missed: {WHY[what]}" for what in told)
 
 
 def _conditions(run: Run) -> Iterator[str]:

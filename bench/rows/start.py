@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from threading import Timer
 from time import monotonic
 
-from bench import client
+from bench import ahead, client
 from bench.figures import Bar, Figures, HarnessError, Result, interleave, judge, summarise
 from bench.house import environment, temporary_home
 from bench.settings import Row, Settings
@@ -38,7 +39,7 @@ def measure(settings: Settings) -> Result:
 
 
 def _start() -> Figures:
-    with temporary_home() as home:
+    with temporary_home() as home, ahead.of_others([os.getpid()]):
         ours = environment(home)
         began = monotonic()
         with _up(ours) as url:

@@ -71,9 +71,17 @@ def test_the_tutorial_shows_what_the_command_says(home: Path) -> None:
     assert len(shown) > 60
 
 
+LOOSE = re.compile(r"(tenancy|quality_by_type|null_rate|mapping|processing_time|freshness) ")
+"""Gates whose verdict or note may be another on a slower machine, where a release may pass without them."""
+
+
 def _steady(line: str) -> str:
+    """Without digests and figures; gates as far as a run must show the same."""
     line = re.sub(r"\b[0-9a-f]{12,64}\b", "~", line)
-    line = re.sub(r"\d[\d.,]*", "~", line)
+    line = re.sub(r"[\d.,]*\d", "~", line)
+    line = re.sub(r"(in ERROR|LOST|overdue|still in time).*", "", line) if " PASS " in line else line
+    if loose := LOOSE.match(line):
+        return loose[1]
     return " ".join(line.split())
 
 

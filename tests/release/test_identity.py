@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sitevault.cli.main import run
 from sitevault.config import Config
 from sitevault.db.connect import Database, connect
 from sitevault.db.credentials import Credentials, write
@@ -136,3 +138,11 @@ def test_the_environment_before_is_the_one_above_in_the_file_unless_it_says_othe
         )
     )
     assert [known.before(name) for name in known.of] == [None, "testing", "testing", None]
+
+
+def test_a_status_of_no_environment_is_not_a_healthy_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["release", "status"]) == Exit.USAGE
+    assert "No environment is configured" in capsys.readouterr().err

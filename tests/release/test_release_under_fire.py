@@ -25,7 +25,7 @@ from sitevault.db.embedded import EmbeddedServer
 from sitevault.errors import Exit
 from sitevault.release import bundle, model
 
-KILLS = int(os.environ.get("SITEVAULT_TEST_KILLS", "25"))
+KILLS = int(os.environ.get("SITEVAULT_TEST_KILLS", "12"))
 CRASHES = max(3, KILLS // 8)
 SEED = int(os.environ.get("SITEVAULT_TEST_SEED", secrets.randbelow(2**32)))
 
@@ -121,7 +121,6 @@ def test_postgresql_killed_at_any_moment_it_is_exactly_before_or_exactly_after(e
             os.kill(environment.server.pid, signal.SIGKILL)
             said, _ = process.communicate(timeout=120)
         assert "A fault of ours" not in said, said
-        until(lambda: environment.server.revive() or True)
         until(lambda: _answers(environment))
         settled(environment, deployed)
         carried_on(environment, deployed)
@@ -226,12 +225,14 @@ def test_an_approval_that_somebody_else_signed_counts_for_nothing(environment: E
     configure(environment, "approvals = 1", people=real)
     code, said = environment.deploy()
     assert code == Exit.BLOCKED, said
-    assert "demands 1 approvals of this plan" in said
+    assert "demands an approval of this plan" in said
     assert environment.catalog() == environment.before
 
 
 def _answers(environment: Environment) -> bool:
+    """Whether the server is up again; whoever finds it dead starts it."""
     try:
+        environment.server.revive()
         environment.catalog()
     except Exception:
         return False

@@ -59,7 +59,7 @@ def require(target: Target, plan: ReleasePlan, bundle: Bundle, environments: Env
     missing = settings.approvals - len(tally.counted)
     if missing > 0:
         raise ReleaseBlockedError(
-            f"{target.environment} demands {settings.approvals} approvals of this plan ({plan.digest[:12]}); "
+            f"{target.environment} demands {_approvals(settings.approvals)} of this plan ({plan.digest[:12]}); "
             f"{missing} missing"
             + _listed("; approved by ", tally.counted)
             + _listed("; not counted: ", tally.refused)
@@ -198,6 +198,10 @@ def _who(environments: Environments, plan: ReleasePlan) -> str:
             "fewer approvals."
         )
     return f"These may approve it: {', '.join(able)}."
+
+
+def _approvals(count: int) -> str:
+    return "an approval" if count == 1 else f"{count} approvals"
 
 
 def _listed(before: str, names: Collection[str]) -> str:

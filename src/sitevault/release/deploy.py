@@ -44,7 +44,7 @@ from sitevault.release.model import (
     ReleasePlan,
 )
 from sitevault.release.plan import different, moved, unaccepted
-from sitevault.release.target import Target
+from sitevault.release.target import Target, is_lost
 from sitevault.release.undo import Undone
 from sitevault.repair.ground import Ground
 from sitevault.tenancy.audit_log import Action
@@ -156,7 +156,7 @@ class Deploy:
             else:
                 self.teller("deploy", "It is in force already; resuming where it was left")
                 self._take_effect()
-            let_in = canary.run(self.target, self.plan.digest, tuple(steps), self.teller, self._check)
+            let_in = self._let_in(steps)
             return Deployed(self.plan.digest, objects, done is not None, let_in)
 
     def _check(self) -> Verdict:
@@ -219,6 +219,14 @@ class Deploy:
                 record.take_effect(ground, self.plan.digest)
         except psycopg.OperationalError as error:
             raise self._lost(error) from error
+
+    def _let_in(self, steps: Sequence[str]) -> CanaryResult:
+        try:
+            return canary.run(self.target, self.plan.digest, tuple(steps), self.teller, self._check)
+        except psycopg.Error as error:
+            if is_lost(error):
+                raise self._lost(error) from error
+            raise
 
     def _give_up(self, error: BaseException) -> None:
         """The workers go on with what was there before; where the database is gone, the pause stays and tells."""

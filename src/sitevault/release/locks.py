@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable
 
 from psycopg import errors, sql
 
-from sitevault.db.catalog import CatalogSnapshot, Object
+from sitevault.db.catalog import CatalogSnapshot, Change, Object
 from sitevault.release.lock import SQL
 from sitevault.release.model import Bundle
 from sitevault.release.target import Target
@@ -23,14 +24,23 @@ _LOOK_SECONDS = 0.02
 
 def relations(bundle: Bundle, before: CatalogSnapshot) -> list[str]:
     """The tables that are there and that the bundle alters, as the catalog quotes their names."""
+    names = [(Object(one.kind, one.identity), one.attributes) for one in bundle.expected]
+    return _tables(((name, before.objects.get(name) or attributes) for name, attributes in names), before)
+
+
+def altered(changes: Iterable[Change], now: CatalogSnapshot) -> list[str]:
+    """The tables that are there and that these changes, or their way back, alter."""
+    return _tables(((change.object, change.after or change.before) for change in changes), now)
+
+
+def _tables(objects: Iterable[tuple[Object, str | None]], now: CatalogSnapshot) -> list[str]:
     found = set()
-    for one in bundle.expected:
-        definition = before.objects.get(Object(one.kind, one.identity)) or one.attributes
-        if one.kind == "table":
-            found.add(one.identity)
+    for name, definition in objects:
+        if name.kind == "table":
+            found.add(name.identity)
         elif definition is not None:
             found.add(json.loads(definition).get("relation"))
-    return sorted(name for name in found if name is not None and Object("table", name) in before.objects)
+    return sorted(name for name in found if name is not None and Object("table", name) in now.objects)
 
 
 def take(target: Target, names: list[str], seconds: float = SECONDS) -> None:

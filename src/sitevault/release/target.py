@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 from sitevault.config import Config
 from sitevault.db import queries
 from sitevault.db.catalog import CatalogSnapshot, capture
-from sitevault.db.connect import Database, connect, open_database
+from sitevault.db.connect import Database, connect, open_database, unavailable
 from sitevault.db.postmaster import Notify
 from sitevault.db.roles import Role
 from sitevault.doctor.connection import foreign as conninfo_of
@@ -70,11 +70,29 @@ def lasting(snapshot: CatalogSnapshot) -> CatalogSnapshot:
     )
 
 
+def is_lost(error: psycopg.Error) -> bool:
+    """Whether the server, or the way to it, is gone."""
+    if not isinstance(error, psycopg.OperationalError):
+        return False
+    return error.sqlstate is None or error.sqlstate.startswith(("57P", "08"))
+
+
 @contextmanager
 def opened(
     config: Config, environments: Environments, name: str, notify: Notify = lambda _: None
 ) -> Iterator[Target]:
     """The environment's database. Raises ConfigurationError, DatabaseUnavailableError, ReleaseBlockedError."""
+    try:
+        with _opened(config, environments, name, notify) as target:
+            yield target
+    except psycopg.OperationalError as error:
+        if is_lost(error):
+            raise unavailable(error) from error
+        raise
+
+
+@contextmanager
+def _opened(config: Config, environments: Environments, name: str, notify: Notify) -> Iterator[Target]:
     settings = environments[name]
     if settings.home is None:
         with _foreign(config, settings, name) as target:

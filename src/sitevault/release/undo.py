@@ -11,7 +11,7 @@ from psycopg import errors
 
 from sitevault.db.catalog import CatalogSnapshot, Change
 from sitevault.db.restore import CannotRestoreError
-from sitevault.release import pause, record, touched, way_back
+from sitevault.release import locks, pause, record, touched, way_back
 from sitevault.release.events import Teller
 from sitevault.release.lock import locked
 from sitevault.release.model import ReleaseBlockedError, ReleaseError, UndoFailedError
@@ -91,6 +91,7 @@ def _undo(target: Target, released: Released, why: str, teller: Teller) -> Undon
             now = target.snapshot()
             _require_as_left(changes, now)
             failed = touched.touched(target, released)  # before our own locks stand in the judge's way
+            locks.take(target, locks.altered(changes, now))
             plan = released.decoded_plan()
             way_back.lead(target, bundle, as_it_was(now, changes), plan.migrations, plan.settings)
             requeued = touched.requeue(target, failed)

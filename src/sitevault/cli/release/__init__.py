@@ -11,6 +11,8 @@ COMMANDS: dict[str, str] = {
     "init": "sitevault.cli.release.init:init",
     "build": "sitevault.cli.release.build:build",
     "show": "sitevault.cli.release.show:show",
+    "plan": "sitevault.cli.release.plan:plan",
+    "rehearse": "sitevault.cli.release.rehearse:rehearse",
     "preflight": "sitevault.cli.release.preflight:preflight",
     "approve": "sitevault.cli.release.approve:approve",
     "deploy": "sitevault.cli.release.deploy:deploy",
@@ -23,8 +25,6 @@ COMMANDS: dict[str, str] = {
     "resume": "sitevault.cli.release.pause:resume",
     "undo": "sitevault.cli.release.undo:undo",
     "attest": "sitevault.cli.release.attest:attest",
-    "plan": "sitevault.cli.release.plan:plan",
-    "rehearse": "sitevault.cli.release.rehearse:rehearse",
 }
 """Each command's place, in the order in which a release takes them."""
 
@@ -43,6 +43,14 @@ class _Steps(click.Group):
         return command
 
 
-@click.group(cls=_Steps)
+@click.group(
+    cls=_Steps,
+    epilog="\b\nIn this order:\n  sitevault release build site-fix --author grace --out site-fix.json\n"
+    "  sitevault release plan site-fix.json --env testing --out testing.plan.json\n"
+    "  sitevault release rehearse site-fix.json testing.plan.json --env testing\n"
+    "  sitevault release deploy site-fix.json testing.plan.json --env testing\n"
+    "  sitevault release observe --env testing --as release-desk --key keys/release-desk\n"
+    "  sitevault release promote --env dev",
+)
 def release() -> None:
     """Carry one bundle through every environment: rehearsed, approved, applied, observed, undone exactly."""

@@ -30,6 +30,7 @@ def status(session: Session, name: str | None) -> int:
     Exit 0 healthy, 1 with a finding (a FAIL, a pause that a dead deploy left, the wrong database), 3 where nobody
     knows yet: under observation, under way, not reachable.
     """
+    from sitevault.errors import ConfigurationError
     from sitevault.release import environments, history
     from sitevault.release.outlook import worst
     from sitevault.release.target import opened
@@ -40,6 +41,12 @@ def status(session: Session, name: str | None) -> int:
             one = history.standing(target, known)
         session.answer(data(one), "\n".join(_text(one)))
         return one.health.exit_code
+    if not known.of:
+        raise ConfigurationError(
+            "No environment is configured: there is nothing to say anything of.",
+            fix="Describe them in sitevault.toml, in their order: [environments.testing] and so on.",
+            command="sitevault release --help",
+        )
     found = history.everywhere(known, lambda each: opened(session.config, known, each, session.say))
     between = history.ahead(found, known)
     health = worst([*(one.health for one in found), *(one.health for one in between)])

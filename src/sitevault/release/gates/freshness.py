@@ -28,7 +28,7 @@ def _judge(sight: Sight) -> GateResult:
 GATE = Gate(
     name="freshness",
     title="Nothing waits beyond the limit",
-    target=lambda wanted: f"≤ {wanted.pending_limit_seconds:g} s",
+    target=lambda wanted: f"≤ {round(wanted.pending_limit_seconds, 1):g} s",
     formula="The age of the oldest PENDING event; one beyond `pending_limit_seconds` is FAIL.",
     denominator="Events received or requeued in the window that are PENDING. Those that wait since before the "
     "deploy are said, and are not this release's doing.",
