@@ -14,12 +14,13 @@ import msgspec
 from bench import ahead, page, report
 from bench.figures import HarnessError, Result
 from bench.machine import Run, describe
-from bench.rows import batches, freshness, growth, pipeline, single, start
+from bench.rows import asked, batches, freshness, growth, pipeline, single, start
 from bench.settings import Row, Settings
 from sitevault.errors import SitevaultError
 
 ROWS: dict[str, Row] = {
-    row.name: row for row in (single.ROW, batches.ROW, pipeline.ROW, freshness.ROW, start.ROW, growth.ROW)
+    row.name: row
+    for row in (single.ROW, batches.ROW, pipeline.ROW, freshness.ROW, start.ROW, growth.ROW, asked.ROW)
 }
 SMOKE = Settings(rounds=1, seconds=0.25, events=2_000, exact=True)
 
@@ -29,13 +30,17 @@ SMOKE = Settings(rounds=1, seconds=0.25, events=2_000, exact=True)
     + "\n".join(f"  {name:<10} {row.title}" for name, row in ROWS.items())
     + "\n\n\b\nExamples:\n  python -m bench\n  python -m bench single pipeline --rounds 3 --seconds 3"
     "\n  python -m bench --json bench/results.json && python -m bench --page"
-    "\n  python -m bench growth --events 10000000 --minutes 40 --json bench/growth.json"
+    "\n  python -m bench growth --events 10000000 --minutes 90 --json bench/growth.json"
+    "\n  python -m bench growth --events 1000000 --home grown && python -m bench questions --home grown"
 )
 @click.argument("rows", nargs=-1, type=click.Choice(list(ROWS)), metavar="[ROW]...")
 @click.option("--rounds", default=Settings().rounds, show_default=True, help="How often each side runs, in turn.")
 @click.option("--seconds", default=Settings().seconds, show_default=True, help="How long a side runs in a round.")
 @click.option("--events", default=Settings().events, show_default=True, help="How far `growth` is to get.")
 @click.option("--minutes", default=Settings().minutes, show_default=True, help="How long `growth` may take.")
+@click.option(
+    "--home", type=click.Path(path_type=Path), help="Where `growth` keeps its database, and `questions` finds it."
+)
 @click.option("--json", "into", type=click.Path(path_type=Path), help="Write the results into this file.")
 @click.option(
     "--ahead",
@@ -56,6 +61,7 @@ def main(
     seconds: float,
     events: int,
     minutes: float,
+    home: Path | None,
     into: Path | None,
     let_ahead: bool,
     smoke: bool,
@@ -73,6 +79,7 @@ def main(
     if let_ahead:
         ahead.want()
     settings = SMOKE._replace(minutes=minutes) if smoke else Settings(rounds, seconds, events, minutes)
+    settings = settings._replace(home=home.absolute() if home else None)
     run = Run(describe(), _command(), datetime.now(UTC).replace(microsecond=0), [], let_ahead)
     for name in dict.fromkeys(rows or (row.name for row in ROWS.values() if not row.on_its_own)):
         began = time.monotonic()

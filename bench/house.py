@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -59,9 +59,9 @@ class House:
     server_pid: int
 
     @contextmanager
-    def service(self, name: str) -> Iterator[Service]:
-        """`sitevault serve --only <name>` as operators run it, stopped at the end."""
-        log = self.home / "log" / f"{name}.log"
+    def service(self, name: str, number: int = 0) -> Iterator[Service]:
+        """`sitevault serve --only <name>` as operators run it, stopped at the end; several have their numbers."""
+        log = self.home / "log" / f"{name}{number or ''}.log"
         child = Child(name, log, config_path=None, environ=environment(self.home))
         child.start()
         try:
@@ -73,10 +73,10 @@ class House:
             child.stop()
 
     @contextmanager
-    def module(self, name: str) -> Iterator[Service]:
+    def module(self, name: str, *arguments: str) -> Iterator[Service]:
         """`python -m <name>` that prints its URL as a line of JSON, and stops when its input ends."""
         process = subprocess.Popen(
-            [sys.executable, "-m", name],
+            [sys.executable, "-m", name, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment(self.home),
@@ -125,9 +125,12 @@ def temporary_home(what: str = "bench") -> Iterator[Path]:
 
 
 @contextmanager
-def open_house() -> Iterator[House]:
-    """A fresh server with an empty, migrated database. Raises HarnessError when it is not durable."""
-    with temporary_home() as home, embedded.attach(home) as server:
+def open_house(kept: Path | None = None) -> Iterator[House]:
+    """A fresh server with an empty, migrated database, or the one that is kept in `kept`, brought up to date.
+
+    Raises HarnessError when it is not durable.
+    """
+    with nullcontext(kept) if kept else temporary_home() as home, embedded.attach(home) as server:
         database = open_embedded(Config(home=home), server)
         migrate(database)
         holders = [

@@ -19,10 +19,17 @@ with its reference, round by round, in one database. Figures are medians, with t
 in brackets. Ratios are taken round by round: trust them more than the absolute figures."""
 REPETITION = """\
 Repeat it with `make bench`. To write this page: `python -m bench --json bench/results.json`, for growth
-`python -m bench growth --json bench/growth.json` (half an hour, some 60 GB), then `python -m bench --page`."""
-RECORDED = tuple(Path(__file__).with_name(name) for name in ("results.json", "growth.json"))
-"""Runs that are published; a later one adds rows, it replaces none."""
+`python -m bench growth --json bench/growth.json` (an hour, some 45 GB), then `python -m bench --page`."""
+RECORDED = tuple(
+    Path(__file__).with_name(f"{name}.json") for name in ("results", "growth-before", "growth", "questions")
+)
+"""Runs that are published; what a later one measured again, it replaces."""
 PAGE = Path(__file__).parent.parent / "docs" / "reference" / "benchmarks.md"
+PICTURES = {
+    "rate": ("events/s, grown", "events/s, fresh"),
+    "cpu": ("CPU us/event, grown", "CPU us/event, fresh"),
+}
+"""Of a database that grew."""
 QUIET_LOAD = 0.5
 """Load average of the minute before, up to which a machine counts as ours alone."""
 OWED = {"growth": "rate at 10 million events >= 0.85 x rate at 100 thousand"}
@@ -45,7 +52,12 @@ ELSEWHERE = "| memory over time | flat over an hour | | see the [soak](chaos.md#
 
 def recorded() -> list[Run]:
     """Every published run there is, in order."""
-    return [msgspec.json.decode(path.read_bytes(), type=Run) for path in RECORDED if path.exists()]
+    runs = [msgspec.json.decode(path.read_bytes(), type=Run) for path in RECORDED if path.exists()]
+    newest = {result.name: result for run in runs for result in run.results}
+    return [
+        msgspec.structs.replace(run, results=[one for one in run.results if newest[one.name] is one])
+        for run in runs
+    ]
 
 
 def write(runs: list[Run]) -> None:
@@ -53,12 +65,13 @@ def write(runs: list[Run]) -> None:
     PAGE.parent.mkdir(parents=True, exist_ok=True)
     PAGE.write_text(render(runs), "utf-8")
     for result in (result for run in runs for result in run.results if result.way):
-        picture_of(result).write_text(plot.draw(result.way, "events/s"), "utf-8")
+        for name, figures in PICTURES.items():
+            picture_of(result, name).write_text(plot.draw(result.way, figures), "utf-8")
 
 
-def picture_of(result: Result) -> Path:
-    """Where a result's picture is."""
-    return PAGE.with_name(f"benchmark-{result.name}.svg")
+def picture_of(result: Result, name: str) -> Path:
+    """Where a result's picture of that name is."""
+    return PAGE.with_name(f"benchmark-{result.name}-{name}.svg")
 
 
 def render(runs: list[Run]) -> str:
@@ -143,10 +156,11 @@ def _section(result: Result) -> Iterator[str]:
 
 
 def _the_way(result: Result) -> Iterator[str]:
-    """The points as a table, and the rate as a picture beside the page."""
+    """The points as a table, and pictures beside the page."""
     names = list(result.way[0].figures)
-    yield ""
-    yield f"![Events per second as the database grows]({picture_of(result).name})"
+    for name, figures in PICTURES.items():
+        yield ""
+        yield f"![{'; '.join(figures)}]({picture_of(result, name).name})"
     yield ""
     yield "| events | " + " | ".join(names) + " |"
     yield "|---" * (len(names) + 1) + "|"

@@ -47,9 +47,9 @@ ORDER BY sessions DESC;
 
 -- name: devices_30
 -- Devices and browsers, 30 days.
-SELECT device_class, browser, count(*) AS sessions
-FROM mart.session_f
-WHERE session_day > %(today)s::date - 30 AND NOT is_bot
+SELECT device_class, browser, sum(sessions) AS sessions
+FROM mart.device_day_v
+WHERE day > %(today)s::date - 30
 GROUP BY device_class, browser
 ORDER BY sessions DESC
 LIMIT 20;

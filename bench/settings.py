@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from bench.figures import Result
@@ -18,6 +19,8 @@ class Settings(NamedTuple):
     """How many the growing database is to reach."""
     minutes: float = 30.0
     """How long it may grow; what was measured by then is kept."""
+    home: Path | None = None
+    """Where the grown database is kept; None: nowhere."""
     exact: bool = False
     """Load by our own client even where wrk is there: every answer is accounted for."""
 

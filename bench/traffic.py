@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -11,6 +10,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import NamedTuple
+
+import msgspec
 
 from bench.house import Holder
 from sitevault import clock
@@ -67,13 +68,18 @@ def events(seed: int, holders: list[Holder], count: int, *, id_mark: bool = Fals
         yield Event(holders[place], _body(chance, visit, visitor, dialects))
 
 
-def endless(seed: int, holders: list[Holder], times: Iterable[datetime]) -> Iterator[Event]:
-    """An event for each of the times: visitors come back and new ones come, and every site gets new pages."""
+def endless(seed: int, holders: list[Holder], times: Iterable[datetime], skipped: int = 0) -> Iterator[Event]:
+    """An event for each of the times: visitors come back and new ones come, and every site gets new pages.
+
+    So many were made by an earlier run: their visits are over.
+    """
     chance = Random(seed)
     dialects = list(DIALECTS)
     sites = [_site(seed, holder, VISITORS_AT_ONCE * 10) for holder in holders]
     weights = list(itertools.accumulate(holder.tenant.weight for holder in holders))
-    for number, at in enumerate(times):
+    for _ in range(skipped):
+        next(sites[chance.choices(range(len(sites)), cum_weights=weights)[0]])
+    for number, at in enumerate(times, skipped):
         place = chance.choices(range(len(sites)), cum_weights=weights)[0]
         visit = next(sites[place])
         visit = replace(visit, at=at, skew=None, url=_perhaps_new(chance, visit.url, number))
@@ -115,4 +121,4 @@ def _body(chance: Random, visit: Visit, visitor: Visitor, dialects: list[str]) -
         "load_ms": chance.randrange(200, 4_000),
         "library": {"name": "site.js", "version": "1.4.2"},
     }
-    return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
+    return msgspec.json.encode(payload)

@@ -9,32 +9,35 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime, timedelta
-from statistics import median
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from types import FrameType
 from typing import NamedTuple
 
-from bench import landing, questions, traffic
-from bench.figures import Bar, Figures, HarnessError, Point, Result, Spread, judge, spread
-from bench.house import House, Service, open_house
+from bench import beforehand, beside, landing, questions
+from bench.beforehand import Ahead
+from bench.beside import FRESH, GROWN
+from bench.figures import Bar, Figures, HarnessError, Point, Result, Spread, judge, ratio, summarise
+from bench.house import House, open_house
+from bench.landing import LandingRow
 from bench.settings import Row, Settings
-from bench.watch import peak_megabytes, tree, watch
+from bench.slices import FLUSH, halted, wait_for_worker
+from bench.watch import peak_megabytes, watch
 from sitevault import clock
 
-SEED = 7
 SPAN = timedelta(days=28)
 """Within `late_days`: an event older than that is taken to have happened when it came."""
-SLICE = 20_000
-"""Drained at a time: a full claim for each of the worker's lanes."""
-SLICES_FIRST, SLICES_LAST = 5, 50
-"""The first 100 thousand events after the warm-up, and the last million, of ten million."""
-FLUSH = 500
-BYTES_AN_EVENT = 6_000
-"""Of the database and its log, with some room; measured: see the page."""
-SPARE_BYTES = 4 << 30
-WAIT_SECONDS = 300.0
-_PENDING = "SELECT count(*) FROM (SELECT FROM raw.batch WHERE state = 'PENDING' LIMIT 1) AS waiting"
+SLICE = 10_000
+"""Drained at a time where it is compared: a full claim."""
+WORKERS = 2
+"""On the way from mark to mark."""
+BACKLOG = 100
+"""Batches that may wait on the way."""
+MARKS = 10
+BYTES_AN_EVENT = 4_000
+"""Of the database, with some room; measured: see the page."""
+SPARE_BYTES = 8 << 30
+"""For the server's log, and for whoever else lives on that disk."""
 _VAULTED = "SELECT coalesce(sum(vaulted), 0) FROM ops.ledger_d"
 _DATABASE = "SELECT pg_database_size(current_database())"
 _PARENTS = (
@@ -42,32 +45,41 @@ _PARENTS = (
     "business.site_event_nl",
     "business.site_event_pii_ns",
 )
-BARS = {
-    "rate at the end / rate at the beginning": Bar(0.85),
-    "CPU per event at the beginning / at the end": Bar(0.85),
-    "worker peak MB": Bar(300, at_least=False),
-}
+RATE, CPU, WAL = "events/s", "CPU us/event", "WAL bytes/event"
+RATE_RATIO, CPU_RATIO = "rate, grown / fresh", "CPU per event, fresh / grown"
+BARS = {RATE_RATIO: Bar(0.85), CPU_RATIO: Bar(0.85), "worker peak MB": Bar(300, at_least=False)}
 
 
-class Slice(NamedTuple):
-    """What one slice showed, and how many events there were after it."""
+class Mark(NamedTuple):
+    """A comparison with the fresh database, and how large the grown one was."""
 
     events: int
-    figures: Figures
+    on_the_way: Figures
+    """Of all events since the last mark, everything the server does included; compared with nothing."""
+    measured: dict[str, list[Figures]]
+    database_bytes: int
+
+    @property
+    def ratios(self) -> dict[str, Spread]:
+        """Round by round."""
+        return {
+            RATE_RATIO: ratio(self.measured, RATE, GROWN, FRESH),
+            CPU_RATIO: ratio(self.measured, CPU, FRESH, GROWN),
+        }
 
 
 def measure(settings: Settings) -> Iterator[Result]:
-    """Land and drain slices until the number is reached, time is up, or Ctrl-C; then ask questions of it."""
-    _refuse_without_room(settings.events)
-    with open_house() as house, _interruptible() as interrupted:
+    """Grow until the number is reached, time or disk is used up, or Ctrl-C; then ask questions of it."""
+    _refuse_without_room(settings)
+    with open_house(settings.home) as house, _interruptible() as interrupted:
         growing = _Growing(house, settings, interrupted)
-        with house.service("worker") as worker:
-            growing.grow(worker)
-        if not growing.slices:
-            raise HarnessError("Stopped before the first slice was drained.")
+        with beforehand.made_ahead(
+            house.holders, growing.until, SPAN, growing.wanted, growing.size, growing.events
+        ) as made:
+            growing.grow(made)
         growing.check()
         yield _result(growing)
-        yield questions.ask(house, growing.reached.date(), growing.events)
+        yield questions.ask(house)
 
 
 class _Growing:
@@ -76,90 +88,107 @@ class _Growing:
     def __init__(self, house: House, settings: Settings, interrupted: list[int]) -> None:
         self._house = house
         self._interrupted = interrupted
+        self._began = time.monotonic()
+        self._ends = self._began + settings.minutes * 60
         self.wanted = settings.events
-        self.size = max(20, min(SLICE, settings.events // 20))
-        self._ends = time.monotonic() + settings.minutes * 60
+        self.size = max(20, min(SLICE, self.wanted // 100))
+        self.rounds = settings.rounds
         self.until = clock.now() - timedelta(hours=1)
-        self.slices: list[Slice] = []
-        self.events = 0
+        self.marks: list[Mark] = []
+        self.events = self.began_with = house.count(_VAULTED)
+        """More than none where --home names a database that an earlier run grew: this one goes on."""
         self.peak_mb = 0.0
         self.stopped_early = ""
-        times = (self.until - SPAN * ((self.wanted - number) / self.wanted) for number in range(self.wanted))
-        self._events = traffic.endless(SEED, house.holders, times)
-        self._times = (self.until - SPAN * ((self.wanted - number) / self.wanted) for number in range(self.wanted))
+        self.control = min(beside.EVENTS, self.wanted // 4)
+        """Where both databases have as many events: what the comparison says there is its own error."""
 
-    def grow(self, worker: Service) -> None:
-        """Slice by slice; a slice that began is finished."""
-        self._make_partitions()
-        began = time.monotonic()
-        while self.events < self.wanted:
-            count = min(self.size, self.wanted - self.events)
-            figures = self._slice(worker, count)
-            self.events += count
-            self.slices.append(Slice(self.events, figures))
-            self._tell(began, figures)
-            if reason := self._reason_to_stop():
-                self.stopped_early = reason
+    def grow(self, made: Ahead) -> None:
+        """From mark to mark; a slice that began is finished, and the last mark is where it ends."""
+        self._ahead = made
+        self._make_partitions(self._house)
+        small = self._small_database()
+        every = max(self.wanted // MARKS, min(self.wanted // 2, beside.EVENTS))
+        targets = (self.control + self.size * len(small), *range(every, self.wanted + 1, every))
+        for target in (one for one in targets if one - self.size * len(small) > self.events):
+            on_the_way = self._walk(target - self.size * len(small))
+            if self.marks and self.events - self.marks[-1].events < every // 2:
+                # Every mark ends in a checkpoint; soon after it pages are logged whole once more.
+                return
+            grown = [self._next_slice() for _ in small]
+            if not self.marks and not self.began_with:
+                # As the model was: without statistics the planner would make the difference.
+                self._house.admin.execute("VACUUM (ANALYZE)")
+            with halted(made.service):
+                measured = beside.compare(self._house, grown, small)
+            self.marks.append(Mark(self.events, on_the_way, measured, self._house.count(_DATABASE)))
+            self._tell_mark()
+            if self.stopped_early:
                 return
 
-    def _slice(self, worker: Service, count: int) -> Figures:
-        """The worker is halted while events land, so that each rate is of one thing alone."""
-        with _halted(worker), watch(self._house.admin, {"postgres": self._house.server_pid}) as landed:
-            landing.land(self._house, itertools.islice(self._rows(), count), FLUSH)
-        with watch(self._house.admin, {"worker": worker.pid, "postgres": self._house.server_pid}) as cost:
-            self._house.admin.execute("NOTIFY sitevault_landed")
-            self._wait_until_drained()
-        self.peak_mb = max(self.peak_mb, peak_megabytes(worker.pid))
-        figures = cost.per_event(count)
+    def _walk(self, target: int) -> Figures:
+        """All stages at once, until so many events are there or it is time to stop."""
+        first = self.events
+        with ExitStack() as at_work:
+            workers = [at_work.enter_context(self._house.service("worker", number)) for number in range(WORKERS)]
+            trees = {"postgres": self._house.server_pid} | {f"worker {one.pid}": one.pid for one in workers}
+            with watch(self._house.admin, trees) as cost:
+                while self.events < target and not self.stopped_early:
+                    landing.land(self._house, self._next_slice(), FLUSH)
+                    wait_for_worker(self._house, BACKLOG)
+                    self.stopped_early = self._reason_to_stop()
+                wait_for_worker(self._house)
+            self.peak_mb = max(self.peak_mb, *(peak_megabytes(one.pid) for one in workers))
+        count = self.events - first
         return {
             "events/s": count / cost.seconds,
-            **figures,
-            "CPU us/event": figures["worker CPU us/event"] + figures["postgres CPU us/event"],
-            "WAL bytes/event, all stages": figures["WAL bytes/event"] + landed.wal_bytes / count,
-            "landing postgres CPU us/event": landed.cpu["postgres"] * 1e6 / count,
-            "database bytes/event": self._house.count(_DATABASE) / (self.events + count),
+            "CPU us/event": sum(cost.cpu.values()) * 1e6 / count,
+            "WAL bytes/event": cost.wal_bytes / count,
         }
 
-    @property
-    def reached(self) -> datetime:
-        """The time of the last event so far."""
-        return self.until - SPAN * ((self.wanted - self.events + 1) / self.wanted)
+    def _next_slice(self) -> list[LandingRow]:
+        rows = self._ahead.take()
+        self.events += len(rows)
+        return rows
 
-    def _rows(self) -> Iterator[landing.LandingRow]:
-        for event, at in zip(self._events, self._times, strict=False):
-            yield landing.row(event, at + timedelta(seconds=1))
+    def _small_database(self) -> list[list[LandingRow]]:
+        """Made ready; returns the slices that are carried into each of its copies."""
+        if fresh := not beside.has_model(self._house):
+            beside.make_model(self._house)
+        with beside.small_house(self._house) as small:
+            rows = beforehand.rows(small.holders, self.until, SPAN, self.wanted, 0 if fresh else self.control)
+            if fresh:
+                self._make_partitions(small)
+                beside.fill(small, rows, self.control, self.size)
+            return [list(itertools.islice(rows, self.size)) for _ in range(self.rounds + 1)]
 
-    def _make_partitions(self) -> None:
+    @staticmethod
+    def _make_partitions(house: House) -> None:
         """Of the days this run pretends to have lived through; the worker only makes those ahead."""
         for parent, back in itertools.product(_PARENTS, range(SPAN.days + 2)):
-            day: datetime = self.until - timedelta(days=back)
-            self._house.admin.execute("SELECT ops.ensure_partition(%s::regclass, %s)", (parent, day.date()))
-
-    def _wait_until_drained(self) -> None:
-        deadline = time.monotonic() + WAIT_SECONDS
-        while self._house.count(_PENDING):
-            if time.monotonic() > deadline:
-                raise HarnessError(f"The worker left batches pending for {WAIT_SECONDS:.0f} seconds.")
-            time.sleep(0.01)
+            day = (clock.now() - timedelta(days=back)).date()
+            house.admin.execute("SELECT ops.ensure_partition(%s::regclass, %s)", (parent, day))
 
     def _reason_to_stop(self) -> str:
-        if self.events >= self.wanted:
-            return ""
         if self._interrupted:
             return "interrupted"
+        if shutil.disk_usage(self._house.home).free < SPARE_BYTES:
+            return "the disk was nearly full"
         return "its time was up" if time.monotonic() > self._ends else ""
 
-    def _tell(self, began: float, figures: Figures) -> None:
-        if len(self.slices) % 10 and self.events < self.wanted:
-            return
-        spent = time.monotonic() - began
-        left = spent / self.events * (self.wanted - self.events)
+    def _tell_mark(self) -> None:
+        mark, spent = self.marks[-1], time.monotonic() - self._began
+        told = ", ".join(f"{name} {over.median:.2f}" for name, over in mark.ratios.items())
         print(
-            f"  {self.events:>12,} of {self.wanted:,}  {figures['events/s']:>7,.0f}/s  "
-            f"{figures['CPU us/event']:.0f} us CPU/event  {spent / 60:.1f} min, {left / 60:.1f} min to go",
+            f"  {self.events:>12,} of {self.wanted:,}  {told}  {spent / 60:.1f} min, "
+            f"{spent / (self.events - self.began_with) * (self.wanted - self.events) / 60:.1f} min to go",
             file=sys.stderr,
             flush=True,
         )
+
+    @property
+    def notes(self) -> list[str]:
+        """Where this run began, if not with an empty database."""
+        return [f"An earlier run had grown it to {self.began_with:,} events."] if self.began_with else []
 
     def check(self) -> None:
         """Every event is in the vault: what was lost would have been quick."""
@@ -169,84 +198,57 @@ class _Growing:
 
 
 def _result(growing: _Growing) -> Result:
-    warm = growing.slices[1:] or growing.slices
-    first = warm[:SLICES_FIRST]
-    last = warm[-max(1, len(growing.slices) * SLICES_LAST // 500) :]
-    sides = {f"first {_range(first)}": _over(first), f"last {_range(last)}": _over(last)}
-    began, ended = sides.values()
-    rate = _relation(ended, began, "events/s")
-    cpu = _relation(began, ended, "CPU us/event")
-    got = dict(zip(BARS, (rate.median, cpu.median, growing.peak_mb), strict=True))
+    last = growing.marks[-1]
+    figures = summarise(last.measured)
+    got = dict(
+        zip(BARS, (last.ratios[RATE_RATIO].median, last.ratios[CPU_RATIO].median, growing.peak_mb), strict=True)
+    )
     stopped = growing.stopped_early
     return Result(
         ROW.name,
         f"Growth to {growing.events:,} events",
-        sides,
-        {"rate, end / beginning": rate, "CPU per event, beginning / end": cpu},
+        {f"grown, {last.events:,} events": figures[GROWN], "fresh, 100 thousand events": figures[FRESH]},
+        last.ratios,
         [judge(what, got[what], bar) for what, bar in BARS.items()],
         ["Every landed event is in the vault."],
         [
-            f"Slices of {growing.size:,} events, landed by the collector's writer ({FLUSH} to a flush) while the "
-            "worker is halted, then drained by one worker process; medians of slices, the first slice left out.",
+            *growing.notes,
+            "At each mark the grown database and a fresh one, made anew and holding the first hundred thousand "
+            f"events of the same traffic, take {growing.rounds} slices of {growing.size:,} events each, in turn, "
+            f"on one server: landed by the collector's writer ({FLUSH} to a flush) while the worker is halted, "
+            "then drained by one worker. CPU is the worker's and that of the backends which serve it.",
+            "The first mark is the control: both databases hold as many events, what differs is the harness.",
+            f"On the way all stages are at work at once, with {WORKERS} workers; CPU and WAL there include all "
+            "that the server does, landing, checkpoints and vacuum too; the rate is that of a machine in use.",
             f"The events lie in {SPAN.days} days, in order; visitors come back, new visitors and new pages come.",
         ],
-        _way(growing.slices),
+        [_point(mark) for mark in growing.marks],
         stopped and f"Stopped at {growing.events:,} of {growing.wanted:,} events: {stopped}.",
     )
 
 
-def _range(slices: list[Slice]) -> str:
-    return f"{len(slices)} slices, to {slices[-1].events:,} events"
+def _point(mark: Mark) -> Point:
+    sides = summarise(mark.measured)
+    compared = {
+        f"{figure}, {side}": sides[side][figure].median for figure in (RATE, CPU) for side in (GROWN, FRESH)
+    }
+    ratios = {name: over.median for name, over in mark.ratios.items()}
+    on_the_way = {f"{name}, on the way": value for name, value in mark.on_the_way.items()}
+    return Point(
+        mark.events,
+        {**ratios, **compared, **on_the_way, "database bytes/event": mark.database_bytes / mark.events},
+    )
 
 
-def _over(slices: list[Slice]) -> dict[str, Spread]:
-    return {figure: spread([one.figures[figure] for one in slices]) for figure in slices[0].figures}
-
-
-def _relation(above: dict[str, Spread], below: dict[str, Spread], figure: str) -> Spread:
-    """Of the medians; its extremes are those of the slices above against the median below."""
-    return spread([value / below[figure].median for value in _trimmed(above[figure])])
-
-
-def _trimmed(over: Spread) -> list[float]:
-    """The middle half around the median: one checkpoint is not a trend."""
-    ordered = sorted(over.rounds)
-    cut = len(ordered) // 4
-    return ordered[cut : len(ordered) - cut]
-
-
-def _way(slices: list[Slice]) -> list[Point]:
-    """Twenty points, each the medians of the slices since the last."""
-    size = max(1, len(slices) // 20)
-    parts = [slices[place : place + size] for place in range(0, len(slices), size)]
-    return [
-        Point(part[-1].events, {name: median(one.figures[name] for one in part) for name in part[0].figures})
-        for part in parts
-        if len(part) == size
-    ]
-
-
-def _refuse_without_room(events: int) -> None:
-    home = os.environ.get("TMPDIR", "/tmp")  # noqa: S108 -- where temporary_home() makes it
-    needed, free = events * BYTES_AN_EVENT + SPARE_BYTES * (events > SLICE), shutil.disk_usage(home).free
+def _refuse_without_room(settings: Settings) -> None:
+    home = settings.home.parent if settings.home else os.environ.get("TMPDIR", "/tmp")  # noqa: S108 -- temporary_home()
+    needed = settings.events * BYTES_AN_EVENT + SPARE_BYTES * (settings.events > SLICE)
+    free = shutil.disk_usage(home).free
     if free < needed:
         raise HarnessError(
-            f"{events:,} events take about {needed / 1e9:.0f} GB, {free / 1e9:.0f} GB are free below {home}. "
-            "Name another place by TMPDIR, or fewer --events."
+            f"{settings.events:,} events take some {needed / 1e9:.0f} GB; {home} has {free / 1e9:.0f} GB free. "
+            "Name another place by TMPDIR or --home, or fewer --events."
         )
-
-
-@contextmanager
-def _halted(worker: Service) -> Iterator[None]:
-    """The worker holds nothing when its queue is empty; halted it also takes nothing."""
-    pids = tree(worker.pid)
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
 
 
 @contextmanager

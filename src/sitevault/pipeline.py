@@ -109,7 +109,7 @@ def statements(
         if found := of_arrivals(arrivals):
             yield name, statement, {**found, **of_load}
     for name, statement, of_new in refresh.STEPS:
-        if found := of_new(arrivals.new_in_time):
+        if (found := of_new(arrivals.new_in_time)) is not None:
             yield name, statement, dict(found)
     yield "ledger", SQL.account_outcomes, _outcomes(arrivals)
 

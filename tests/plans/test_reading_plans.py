@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -12,6 +12,7 @@ from tests.plans.scans import FLUSH, LARGE, Grown, explain
 
 from sitevault.db import queries
 from sitevault.db.roles import Role
+from sitevault.marts import rollup
 
 OBSERVE = queries.load("observe")
 RECEIPTS = queries.load("receipts")
@@ -59,6 +60,35 @@ def test_the_status_of_a_tenant_reads_no_landed_event_that_is_done(grown: Grown)
     assert scans.rows["batch"] <= FEW
 
 
+@pytest.mark.parametrize("view", ["mart.visitor_day_v", "mart.source_day_v", "mart.device_day_v"])
+def test_sessions_of_rolled_up_days_are_not_read(grown: Grown, view: LiteralString) -> None:
+    tenant_hk, today = grown.senders[0].tenant_hk, datetime.now(UTC).date()
+    days = [today - timedelta(days=back) for back in range(3)]
+    with grown.database.connect(Role.WORKER, autocommit=True) as worker, worker.transaction(force_rollback=True):
+        open_days = _read_by_view(worker, view)
+        for step in (rollup.SQL.forget_days, rollup.SQL.mark_days):
+            worker.execute(step, {"tenant_hk": tenant_hk, "days": days})
+        rolled = _read_by_view(worker, view)
+    assert open_days > LARGE / 10
+    assert rolled < open_days * 0.75
+
+
+def test_a_reader_reads_the_sessions_of_open_days_only(grown: Grown) -> None:
+    tenant_hk = grown.senders[0].tenant_hk
+    query: LiteralString = "SELECT * FROM mart.visitor_day_v WHERE day < (now() AT TIME ZONE 'UTC')::date - 7"
+    with grown.database.connect(Role.READER, autocommit=True) as reader, reader.transaction(force_rollback=True):
+        reader.execute("SELECT set_config('sitevault.tenant_hk', %s, true)", (tenant_hk.hex(),))
+        assert explain(reader, query, {}).rows["session_f"] == 0
+        read = explain(reader, "SELECT * FROM mart.visitor_day_v", {})
+        (sessions,) = reader.execute("SELECT count(*) FROM mart.session_f").fetchone() or (0,)
+    assert read.rows["session_f"] <= sessions
+    assert "session_f" not in read.whole
+
+
+def _read_by_view(conn: psycopg.Connection[Any], view: LiteralString) -> int:
+    return explain(conn, f"SELECT * FROM {view}", {}).rows["session_f"]
+
+
 def test_a_funnel_reads_each_event_of_its_days_once(grown: Grown, judge: psycopg.Connection[Any]) -> None:
     # EXPLAIN does not look into a function: its statistics do.
     before = _read(grown)
@@ -69,6 +99,42 @@ def test_a_funnel_reads_each_event_of_its_days_once(grown: Grown, judge: psycopg
     )
     judge.execute("SELECT pg_stat_force_next_flush()")
     assert _read(grown) - before <= 1.5 * (LARGE + 10_000)
+
+
+def test_a_funnel_of_rolled_up_days_reads_no_event(grown: Grown) -> None:
+    tenant_hk, today = grown.senders[0].tenant_hk, datetime.now(UTC).date()
+    days = [today - timedelta(days=back) for back in range(3)]
+    steps: LiteralString = "SELECT sessions FROM mart.funnel(%s, %s, %s, 'page_view', 'page_view', 'page_view')"
+    with grown.database.connect(Role.WORKER, autocommit=True) as worker, worker.transaction(force_rollback=True):
+        from_events = worker.execute(steps, (tenant_hk, days[-1], today)).fetchall()
+        for step in rollup.STEPS:
+            worker.execute(step, {"tenant_hk": tenant_hk, "days": days})
+        before = _read_in_transaction(worker)
+        rolled = worker.execute(steps, (tenant_hk, days[-1], today)).fetchall()
+        assert _read_in_transaction(worker) == before
+    assert rolled == from_events
+    assert rolled[0][0] > FEW
+
+
+@pytest.mark.parametrize("step", rollup.STEPS[1:-1])
+def test_rolling_up_reads_a_day_once(grown: Grown, step: LiteralString) -> None:
+    tenant_hk, today = grown.senders[0].tenant_hk, datetime.now(UTC).date()
+    days = [today - timedelta(days=back) for back in range(3)]
+    with grown.database.connect(Role.WORKER, autocommit=True) as worker, worker.transaction(force_rollback=True):
+        scans = explain(worker, step, {"tenant_hk": tenant_hk, "days": days})
+        (events,) = worker.execute("SELECT count(*) FROM business.site_event_nl").fetchone() or (0,)
+        (sessions,) = worker.execute("SELECT count(*) FROM mart.session_f").fetchone() or (0,)
+    assert scans.rows["site_event_nl"] <= events
+    assert scans.rows["session_f"] <= sessions
+    assert scans.rows["site_event_nl"] + scans.rows["session_f"] > FEW
+
+
+def _read_in_transaction(conn: psycopg.Connection[Any]) -> int:
+    (read,) = conn.execute(
+        "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_xact_user_tables"
+        " WHERE schemaname = 'business'"
+    ).fetchone() or (0,)
+    return int(read)
 
 
 def _read(grown: Grown) -> int:

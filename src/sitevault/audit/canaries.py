@@ -242,6 +242,8 @@ def _of_type(column: Column, canary: Canary, mark: str) -> Any:
             return now.astimezone(UTC).date()
         case "timestamp with time zone":
             return now
+        case "timestamp with time zone[]":
+            return [now]
         case "integer[]":
             return [1]
     return None  # NULL where it may be; where not, the table is reported as not planted
@@ -250,6 +252,8 @@ def _of_type(column: Column, canary: Canary, mark: str) -> Any:
 _BUSINESS_KEYS = frozenset(
     {"visitor_bk", "session_bk", "page_bk", "user_bk", "utm_source", "utm_medium", "utm_campaign"}
 )
+
+_EVENT_TYPE = "business.site_event_nl.event_type"
 
 _SPECIAL: dict[tuple[str | None, str], Any] = {
     (None, "tenant_hk"): lambda canary: canary.tenant_hk,
@@ -273,6 +277,8 @@ _SPECIAL: dict[tuple[str | None, str], Any] = {
     ("event_schema_s", "schema_json"): lambda canary: Jsonb({"title": canary.mark}),
     ("site_tracking_events_s", "validation_errors"): lambda canary: Jsonb([{"code": canary.mark}]),
     ("mapping_path_set", "paths"): lambda canary: Jsonb({"session_id": canary.mark}),
+    # A funnel reads the path instead of the event: the day is rolled up.
+    ("path_day_f", "path"): lambda canary: f"{_marked(canary, 'path')},{_marked(canary, _EVENT_TYPE)},",
     ("batch", "state"): lambda canary: "PROCESSED",
     ("dead_letter", "status"): lambda canary: "RESOLVED",
     ("ledger_d", "landed"): lambda canary: 3,

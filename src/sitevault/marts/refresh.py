@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import LiteralString, NamedTuple, Protocol, TypeAlias
 from uuid import UUID
 
 from sitevault.db import queries
-from sitevault.db.wire import booleans, dates, hash_keys, int8s, texts, timestamps, uuids
+from sitevault.db.wire import booleans, dates, hash_keys, int8s, texts, timestamps, uuids, wire_date
 from sitevault.hashkeys import GHOST
 
 SQL = queries.load("marts")
@@ -25,6 +25,7 @@ class NewEvent(Protocol):
 
     tenant_hk: bytes
     event_id: UUID
+    event_day: date
     event_type: str | None
     occurred_at: datetime
     session_hk: bytes
@@ -64,8 +65,14 @@ class _Session:
         self.events = self.page_views = 0
 
 
+def _if_sessions(events: InTime) -> Parameters | None:
+    """A lock needs nothing, and is taken where sessions are refreshed."""
+    return {} if any(event.session_hk != GHOST for _, _, event in events) else None
+
+
 def _sessions(events: InTime) -> Parameters | None:
     found: dict[tuple[bytes, bytes], _Session] = {}
+    done_on: set[tuple[bytes, date]] = set()
     for one in events:
         event = one[2]
         if event.session_hk == GHOST:
@@ -74,6 +81,7 @@ def _sessions(events: InTime) -> Parameters | None:
         session = found.get(key)
         if session is None:
             session = found[key] = _Session(one)
+        done_on.add((event.tenant_hk, event.event_day))
         session.last = one
         session.events += 1
         session.is_bot |= event.is_bot
@@ -82,7 +90,10 @@ def _sessions(events: InTime) -> Parameters | None:
         return None
     in_order = [session for _, session in sorted(found.items(), key=lambda item: item[0])]
     began = [session.first[2] for session in in_order]
+    days = sorted(done_on)
     return {
+        "event_tenant_hk": hash_keys([tenant_hk for tenant_hk, _ in days]),
+        "event_day": dates([wire_date(day) for _, day in days]),
         "tenant_hk": hash_keys([e.tenant_hk for e in began]),
         "session_hk": hash_keys([e.session_hk for e in began]),
         "first_at": timestamps([session.first[0] for session in in_order]),
@@ -153,6 +164,7 @@ def _events(events: InTime) -> Parameters | None:
 
 
 STEPS = (
+    Step("marts.rolled_days", SQL.hold_rolling_off, _if_sessions),
     Step("marts.sessions", SQL.refresh_sessions, _sessions),
     Step("marts.pages", SQL.refresh_pages, _pages),
     Step("marts.events", SQL.refresh_events, _events),

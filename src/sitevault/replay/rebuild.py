@@ -235,7 +235,10 @@ def _swap(
                 with administer(admin, found.tenant_hk):
                     admin.execute(SQL.limit_lock)
                     if level == "marts":
-                        _recompute(admin, list(_marts_by_key(found)), columns)
+                        _recompute(admin, found.tenant_hk, list(_marts_by_key(found)), columns)
+                    if any(one.table is side.EVENTS for one in found.to_mend):
+                        # Funnels are made of events.
+                        admin.execute(SQL.open_days, {"tenant_hk": found.tenant_hk})
                     for statement, parameters in rows:
                         admin.execute(statement, parameters)
                     details: dict[str, audit_log.Json] = {
@@ -328,11 +331,13 @@ def _marts_by_key(found: Found) -> Iterator[tuple[Table, dict[str, Any]]]:
 
 def _recompute(
     admin: psycopg.Connection[Any],
+    tenant_hk: bytes,
     changes: Sequence[tuple[Table, dict[str, Any]]],
     columns: dict[Table, list[str]],
 ) -> None:
     """Marts add up, so a row that differs is made anew from the vault as it is under the lock."""
     admin.execute(SQL.lock_marts)
+    admin.execute(SQL.open_days, {"tenant_hk": tenant_hk})
     for table, key in changes:
         admin.execute(_delete(table), key)
         names = sql.SQL(", ").join(map(sql.Identifier, columns[table]))

@@ -60,9 +60,10 @@ MARTS = (
     Table("mart", "page_day_f", ("tenant_hk", "day", "page_hk")),
     Table("mart", "event_day_f", ("tenant_hk", "day", "event_type")),
 )
+ROLLED_DAYS = Table("mart", "rolled_day", ("tenant_hk", "day"))
 LOADS = Table("ops", "load", ("load_id",))
 """Without its key: what the database refused once is carried in parts, each a load of the same number."""
-BOOKS = (LOADS, Table("ops", "ledger_d", ("tenant_hk", "day")))
+BOOKS = (ROLLED_DAYS, LOADS, Table("ops", "ledger_d", ("tenant_hk", "day")))
 
 SIDES = (STAGING, *HUBS, *LINKS, EFFECTIVITY, *SATELLITES, EVENTS, PII, DUPLICATES, *MARTS, *BOOKS)
 """Every table a load writes: beside each of them stands a side table while a rebuild lasts."""

@@ -208,6 +208,43 @@ ALTER FUNCTION business.hash_key(domain text, tenant_hk bytea, VARIADIC parts te
 COMMENT ON FUNCTION business.hash_key(domain text, tenant_hk bytea, VARIADIC parts text[]) IS 'The hash key of a business key within a tenant, as hashkeys.hash_key computes it.';
 
 --
+-- Name: forget_days(bytea, date[]); Type: FUNCTION; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE FUNCTION mart.forget_days(of_tenant bytea, of_days date[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    context text := coalesce(current_setting('sitevault.tenant_hk', true), '');
+    open_days date [];
+BEGIN
+    PERFORM set_config('sitevault.tenant_hk', encode(of_tenant, 'hex'), true);
+    open_days := ARRAY(
+        SELECT asked.day FROM unnest(of_days) AS asked (day)
+        WHERE NOT EXISTS (
+            SELECT FROM mart.rolled_day AS r
+            WHERE r.tenant_hk = of_tenant AND r.day = asked.day AND r.rolled_at IS NOT NULL
+        )
+    );
+    DELETE FROM mart.visitor_day_f AS f WHERE f.tenant_hk = of_tenant AND f.day = ANY(open_days);
+    DELETE FROM mart.source_day_f AS f WHERE f.tenant_hk = of_tenant AND f.day = ANY(open_days);
+    DELETE FROM mart.device_day_f AS f WHERE f.tenant_hk = of_tenant AND f.day = ANY(open_days);
+    DELETE FROM mart.path_day_f AS f WHERE f.tenant_hk = of_tenant AND f.day = ANY(open_days);
+    DELETE FROM mart.path_session_f AS f WHERE f.tenant_hk = of_tenant AND f.day = ANY(open_days);
+    PERFORM set_config('sitevault.tenant_hk', context, true);
+END
+$$;
+
+ALTER FUNCTION mart.forget_days(of_tenant bytea, of_days date[]) OWNER TO sitevault_owner;
+
+--
+-- Name: FUNCTION forget_days(of_tenant bytea, of_days date[]); Type: COMMENT; Schema: mart; Owner: sitevault_owner
+--
+
+COMMENT ON FUNCTION mart.forget_days(of_tenant bytea, of_days date[]) IS 'Delete what was rolled up of a tenant''s days that are not rolled up any more.';
+
+--
 -- Name: funnel(bytea, date, date, text[]); Type: FUNCTION; Schema: mart; Owner: sitevault_owner
 --
 
@@ -215,14 +252,40 @@ CREATE FUNCTION mart.funnel(of_tenant bytea, from_day date, to_day date, VARIADI
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-    WITH RECURSIVE did AS MATERIALIZED (
+    WITH RECURSIVE rolled AS MATERIALIZED (
+        SELECT r.day
+        FROM mart.rolled_day AS r
+        WHERE r.tenant_hk = of_tenant AND r.day BETWEEN from_day AND to_day AND r.rolled_at IS NOT NULL
+    ),
+
+    open_days (first_day, last_day) AS (
+        SELECT gap.after_day + 1, gap.before_day - 1
+        FROM (
+            SELECT lag(edge.day) OVER (ORDER BY edge.day) AS after_day, edge.day AS before_day
+            FROM (SELECT from_day - 1 UNION ALL SELECT r.day FROM rolled AS r UNION ALL SELECT to_day + 1) AS edge (day)
+        ) AS gap
+        WHERE gap.after_day + 1 <= gap.before_day - 1
+    ),
+
+    did AS MATERIALIZED (
         SELECT e.session_hk, e.event_type, e.occurred_at
-        FROM business.site_event_nl AS e
-        WHERE e.tenant_hk = of_tenant
-            AND e.event_day BETWEEN from_day AND to_day
-            AND e.event_type = ANY(steps)
-            AND e.session_hk <> decode(repeat('00', 32), 'hex')
-            AND NOT e.is_bot
+        FROM open_days AS o
+        CROSS JOIN LATERAL (
+            SELECT n.session_hk, n.event_type, n.occurred_at
+            FROM business.site_event_nl AS n
+            WHERE n.tenant_hk = of_tenant
+                AND n.event_day BETWEEN o.first_day AND o.last_day
+                AND n.event_type = ANY(steps)
+                AND n.session_hk <> decode(repeat('00', 32), 'hex')
+                AND NOT n.is_bot
+            OFFSET 0
+        ) AS e
+        UNION ALL
+        SELECT p.session_hk, one.event_type, one.at
+        FROM mart.path_session_f AS p
+        INNER JOIN rolled AS r ON p.day = r.day
+        CROSS JOIN LATERAL ROWS FROM (unnest(p.event_types), unnest(p.times)) AS one (event_type, at)
+        WHERE p.tenant_hk = of_tenant AND one.event_type = ANY(steps)
     ),
 
     began AS (
@@ -252,15 +315,41 @@ CREATE FUNCTION mart.funnel(of_tenant bytea, from_day date, to_day date, VARIADI
         WHERE r.step < cardinality(steps) AND next_event.at IS NOT NULL
     ),
 
+    paths AS MATERIALIZED (
+        SELECT p.path, sum(p.sessions)::bigint AS sessions
+        FROM mart.path_day_f AS p
+        INNER JOIN rolled AS r ON p.day = r.day
+        WHERE p.tenant_hk = of_tenant
+        GROUP BY p.path
+    ),
+
+    -- In a path a line is a moment, and each type stands between commas; no type holds either (nor \x01).
+    patterns AS (
+        SELECT
+            listed.place::integer AS step,
+            string_agg(
+                '%,' || regexp_replace(
+                    translate(coalesce(listed.event_type, E'\x01'), E',\n', E'\x01\x01'), '([\\%_])', '\\\1', 'g'
+                ) || ',%',
+                E'\n'
+            ) OVER (ORDER BY listed.place) AS pattern
+        FROM unnest(steps) WITH ORDINALITY AS listed (event_type, place)
+    ),
+
     counted AS (
         SELECT 1 AS step, count(*) AS sessions FROM began
         UNION ALL
         SELECT step, count(*) FROM reached WHERE step > 1 GROUP BY step
+        UNION ALL
+        SELECT k.step, sum(p.sessions)::bigint
+        FROM patterns AS k INNER JOIN paths AS p ON p.path LIKE k.pattern
+        GROUP BY k.step
     )
 
-    SELECT listed.place::integer, listed.event_type, coalesce(c.sessions, 0)
+    SELECT listed.place::integer, listed.event_type, coalesce(sum(c.sessions), 0)::bigint
     FROM unnest(steps) WITH ORDINALITY AS listed (event_type, place)
     LEFT JOIN counted AS c ON c.step = listed.place
+    GROUP BY listed.place, listed.event_type
     ORDER BY listed.place
 $$;
 
@@ -1676,6 +1765,31 @@ ALTER VIEW business.site_visitor_user_v OWNER TO sitevault_owner;
 COMMENT ON VIEW business.site_visitor_user_v IS 'Which user a visitor counts as, each row with the end of its validity.';
 
 --
+-- Name: device_day_f; Type: TABLE; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE TABLE mart.device_day_f (
+    tenant_hk bytea NOT NULL,
+    day date NOT NULL,
+    device_class text,
+    browser text,
+    sessions bigint NOT NULL,
+    visitors bigint NOT NULL,
+    page_views bigint NOT NULL,
+    bounces bigint NOT NULL
+);
+
+ALTER TABLE ONLY mart.device_day_f FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE mart.device_day_f OWNER TO sitevault_owner;
+
+--
+-- Name: TABLE device_day_f; Type: COMMENT; Schema: mart; Owner: sitevault_owner
+--
+
+COMMENT ON TABLE mart.device_day_f IS 'Sessions, visitors and bounces of rolled-up days by device and browser; read mart.device_day_v, which has every day.';
+
+--
 -- Name: event_day_f; Type: TABLE; Schema: mart; Owner: sitevault_owner
 --
 
@@ -1701,28 +1815,46 @@ ALTER TABLE mart.event_day_f OWNER TO sitevault_owner;
 COMMENT ON TABLE mart.event_day_f IS 'Events of a type on a day (UTC), with the sum of their quality scores.';
 
 --
--- Name: page_day_f; Type: TABLE; Schema: mart; Owner: sitevault_owner
+-- Name: rolled_day; Type: TABLE; Schema: mart; Owner: sitevault_owner
 --
 
-CREATE TABLE mart.page_day_f (
+CREATE TABLE mart.rolled_day (
     tenant_hk bytea NOT NULL,
     day date NOT NULL,
-    page_hk bytea NOT NULL,
-    events bigint NOT NULL,
-    page_views bigint NOT NULL,
-    bot_page_views bigint NOT NULL
+    rolled_at timestamp with time zone,
+    opened_at timestamp with time zone
 )
 WITH (fillfactor='70');
 
-ALTER TABLE ONLY mart.page_day_f FORCE ROW LEVEL SECURITY;
+ALTER TABLE ONLY mart.rolled_day FORCE ROW LEVEL SECURITY;
 
-ALTER TABLE mart.page_day_f OWNER TO sitevault_owner;
+ALTER TABLE mart.rolled_day OWNER TO sitevault_owner;
 
 --
--- Name: TABLE page_day_f; Type: COMMENT; Schema: mart; Owner: sitevault_owner
+-- Name: TABLE rolled_day; Type: COMMENT; Schema: mart; Owner: sitevault_owner
 --
 
-COMMENT ON TABLE mart.page_day_f IS 'Events and views of a page on a day (UTC).';
+COMMENT ON TABLE mart.rolled_day IS 'A tenant''s days (UTC): where rolled_at is set, and nowhere else, visitor_day_f, source_day_f and device_day_f are exact.';
+
+--
+-- Name: open_day_v; Type: VIEW; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE VIEW mart.open_day_v WITH (security_invoker='true', security_barrier='true') AS
+ SELECT DISTINCT tenant_hk,
+    day
+   FROM mart.event_day_f e
+  WHERE (NOT (EXISTS ( SELECT
+           FROM mart.rolled_day r
+          WHERE ((r.tenant_hk = e.tenant_hk) AND (r.day = e.day) AND (r.rolled_at IS NOT NULL)))));
+
+ALTER VIEW mart.open_day_v OWNER TO sitevault_owner;
+
+--
+-- Name: VIEW open_day_v; Type: COMMENT; Schema: mart; Owner: sitevault_owner
+--
+
+COMMENT ON VIEW mart.open_day_v IS 'Days (UTC) with events that are not rolled up: today, and what a late event touched since.';
 
 --
 -- Name: session_f; Type: TABLE; Schema: mart; Owner: sitevault_owner
@@ -1764,21 +1896,179 @@ ALTER TABLE mart.session_f OWNER TO sitevault_owner;
 COMMENT ON TABLE mart.session_f IS 'One row per session: how it began is its earliest event''s, how it ended its latest''s.';
 
 --
+-- Name: device_day_v; Type: VIEW; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE VIEW mart.device_day_v WITH (security_invoker='true', security_barrier='true') AS
+ SELECT f.tenant_hk,
+    f.day,
+    f.device_class,
+    f.browser,
+    f.sessions,
+    f.visitors,
+    f.page_views,
+    f.bounces
+   FROM mart.device_day_f f
+  WHERE (EXISTS ( SELECT
+           FROM mart.rolled_day r
+          WHERE ((r.tenant_hk = f.tenant_hk) AND (r.day = f.day) AND (r.rolled_at IS NOT NULL))))
+UNION ALL
+ SELECT o.tenant_hk,
+    o.day,
+    live.device_class,
+    live.browser,
+    live.sessions,
+    live.visitors,
+    live.page_views,
+    live.bounces
+   FROM (mart.open_day_v o
+     CROSS JOIN LATERAL ( SELECT s.device_class,
+            s.browser,
+            count(*) AS sessions,
+            count(DISTINCT s.visitor_hk) AS visitors,
+            sum(s.page_views) AS page_views,
+            count(*) FILTER (WHERE (s.page_views <= 1)) AS bounces
+           FROM mart.session_f s
+          WHERE ((s.tenant_hk = o.tenant_hk) AND (s.session_day = o.day) AND (NOT s.is_bot))
+          GROUP BY s.device_class, s.browser) live);
+
+ALTER VIEW mart.device_day_v OWNER TO sitevault_owner;
+
+--
+-- Name: VIEW device_day_v; Type: COMMENT; Schema: mart; Owner: sitevault_owner
+--
+
+COMMENT ON VIEW mart.device_day_v IS 'Sessions, visitors and bounces by day (UTC), device and browser; people only.';
+
+--
+-- Name: page_day_f; Type: TABLE; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE TABLE mart.page_day_f (
+    tenant_hk bytea NOT NULL,
+    day date NOT NULL,
+    page_hk bytea NOT NULL,
+    events bigint NOT NULL,
+    page_views bigint NOT NULL,
+    bot_page_views bigint NOT NULL
+)
+WITH (fillfactor='70');
+
+ALTER TABLE ONLY mart.page_day_f FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE mart.page_day_f OWNER TO sitevault_owner;
+
+--
+-- Name: TABLE page_day_f; Type: COMMENT; Schema: mart; Owner: sitevault_owner
+--
+
+COMMENT ON TABLE mart.page_day_f IS 'Events and views of a page on a day (UTC).';
+
+--
+-- Name: path_day_f; Type: TABLE; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE TABLE mart.path_day_f (
+    tenant_hk bytea NOT NULL,
+    day date NOT NULL,
+    path_hk bytea NOT NULL,
+    path text NOT NULL,
+    sessions bigint NOT NULL
+);
+
+ALTER TABLE ONLY mart.path_day_f FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE mart.path_day_f OWNER TO sitevault_owner;
+
+--
+-- Name: TABLE path_day_f; Type: COMMENT; Schema: mart; Owner: sitevault_owner
+--
+
+COMMENT ON TABLE mart.path_day_f IS 'The event types of sessions that lie within one rolled-up day, in order, and how many sessions did just that; read mart.funnel.';
+
+--
+-- Name: path_session_f; Type: TABLE; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE TABLE mart.path_session_f (
+    tenant_hk bytea NOT NULL,
+    day date NOT NULL,
+    session_hk bytea NOT NULL,
+    event_types text[] NOT NULL,
+    times timestamp with time zone[] NOT NULL
+);
+
+ALTER TABLE ONLY mart.path_session_f FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE mart.path_session_f OWNER TO sitevault_owner;
+
+--
+-- Name: TABLE path_session_f; Type: COMMENT; Schema: mart; Owner: sitevault_owner
+--
+
+COMMENT ON TABLE mart.path_session_f IS 'What sessions that lie in several days did on a rolled-up day, each by itself; read mart.funnel.';
+
+--
+-- Name: source_day_f; Type: TABLE; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE TABLE mart.source_day_f (
+    tenant_hk bytea NOT NULL,
+    day date NOT NULL,
+    channel text,
+    source text,
+    sessions bigint NOT NULL,
+    visitors bigint NOT NULL,
+    page_views bigint NOT NULL,
+    bounces bigint NOT NULL
+);
+
+ALTER TABLE ONLY mart.source_day_f FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE mart.source_day_f OWNER TO sitevault_owner;
+
+--
+-- Name: TABLE source_day_f; Type: COMMENT; Schema: mart; Owner: sitevault_owner
+--
+
+COMMENT ON TABLE mart.source_day_f IS 'Sessions, visitors and bounces of rolled-up days by source; read mart.source_day_v, which has every day.';
+
+--
 -- Name: source_day_v; Type: VIEW; Schema: mart; Owner: sitevault_owner
 --
 
 CREATE VIEW mart.source_day_v WITH (security_invoker='true', security_barrier='true') AS
- SELECT tenant_hk,
-    session_day AS day,
-    channel,
-    source,
-    count(*) AS sessions,
-    count(DISTINCT visitor_hk) AS visitors,
-    sum(page_views) AS page_views,
-    count(*) FILTER (WHERE (page_views <= 1)) AS bounces
-   FROM mart.session_f
-  WHERE (NOT is_bot)
-  GROUP BY tenant_hk, session_day, channel, source;
+ SELECT f.tenant_hk,
+    f.day,
+    f.channel,
+    f.source,
+    f.sessions,
+    f.visitors,
+    f.page_views,
+    f.bounces
+   FROM mart.source_day_f f
+  WHERE (EXISTS ( SELECT
+           FROM mart.rolled_day r
+          WHERE ((r.tenant_hk = f.tenant_hk) AND (r.day = f.day) AND (r.rolled_at IS NOT NULL))))
+UNION ALL
+ SELECT o.tenant_hk,
+    o.day,
+    live.channel,
+    live.source,
+    live.sessions,
+    live.visitors,
+    live.page_views,
+    live.bounces
+   FROM (mart.open_day_v o
+     CROSS JOIN LATERAL ( SELECT s.channel,
+            s.source,
+            count(*) AS sessions,
+            count(DISTINCT s.visitor_hk) AS visitors,
+            sum(s.page_views) AS page_views,
+            count(*) FILTER (WHERE (s.page_views <= 1)) AS bounces
+           FROM mart.session_f s
+          WHERE ((s.tenant_hk = o.tenant_hk) AND (s.session_day = o.day) AND (NOT s.is_bot))
+          GROUP BY s.channel, s.source) live);
 
 ALTER VIEW mart.source_day_v OWNER TO sitevault_owner;
 
@@ -1789,19 +2079,58 @@ ALTER VIEW mart.source_day_v OWNER TO sitevault_owner;
 COMMENT ON VIEW mart.source_day_v IS 'Sessions, visitors and bounces by day (UTC), channel and source; people only.';
 
 --
+-- Name: visitor_day_f; Type: TABLE; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE TABLE mart.visitor_day_f (
+    tenant_hk bytea NOT NULL,
+    day date NOT NULL,
+    sessions bigint NOT NULL,
+    visitors bigint NOT NULL,
+    page_views bigint NOT NULL,
+    seconds_per_session numeric NOT NULL
+);
+
+ALTER TABLE ONLY mart.visitor_day_f FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE mart.visitor_day_f OWNER TO sitevault_owner;
+
+--
+-- Name: TABLE visitor_day_f; Type: COMMENT; Schema: mart; Owner: sitevault_owner
+--
+
+COMMENT ON TABLE mart.visitor_day_f IS 'Sessions and visitors of rolled-up days; read mart.visitor_day_v, which has every day.';
+
+--
 -- Name: visitor_day_v; Type: VIEW; Schema: mart; Owner: sitevault_owner
 --
 
 CREATE VIEW mart.visitor_day_v WITH (security_invoker='true', security_barrier='true') AS
- SELECT tenant_hk,
-    session_day AS day,
-    count(*) AS sessions,
-    count(DISTINCT visitor_hk) AS visitors,
-    sum(page_views) AS page_views,
-    avg(EXTRACT(epoch FROM (last_at - first_at))) AS seconds_per_session
-   FROM mart.session_f
-  WHERE (NOT is_bot)
-  GROUP BY tenant_hk, session_day;
+ SELECT f.tenant_hk,
+    f.day,
+    f.sessions,
+    f.visitors,
+    f.page_views,
+    f.seconds_per_session
+   FROM mart.visitor_day_f f
+  WHERE (EXISTS ( SELECT
+           FROM mart.rolled_day r
+          WHERE ((r.tenant_hk = f.tenant_hk) AND (r.day = f.day) AND (r.rolled_at IS NOT NULL))))
+UNION ALL
+ SELECT o.tenant_hk,
+    o.day,
+    live.sessions,
+    live.visitors,
+    live.page_views,
+    live.seconds_per_session
+   FROM (mart.open_day_v o
+     CROSS JOIN LATERAL ( SELECT count(*) AS sessions,
+            count(DISTINCT s.visitor_hk) AS visitors,
+            sum(s.page_views) AS page_views,
+            avg(EXTRACT(epoch FROM (s.last_at - s.first_at))) AS seconds_per_session
+           FROM mart.session_f s
+          WHERE ((s.tenant_hk = o.tenant_hk) AND (s.session_day = o.day) AND (NOT s.is_bot))
+         HAVING (count(*) > 0)) live);
 
 ALTER VIEW mart.visitor_day_v OWNER TO sitevault_owner;
 
@@ -2822,6 +3151,13 @@ ALTER TABLE ONLY business.site_visitor_user_l
     ADD CONSTRAINT site_visitor_user_l_pk PRIMARY KEY (tenant_hk, visitor_hk, user_hk);
 
 --
+-- Name: device_day_f device_day_f_uq; Type: CONSTRAINT; Schema: mart; Owner: sitevault_owner
+--
+
+ALTER TABLE ONLY mart.device_day_f
+    ADD CONSTRAINT device_day_f_uq UNIQUE NULLS NOT DISTINCT (tenant_hk, day, device_class, browser);
+
+--
 -- Name: event_day_f event_day_f_pk; Type: CONSTRAINT; Schema: mart; Owner: sitevault_owner
 --
 
@@ -2836,11 +3172,46 @@ ALTER TABLE ONLY mart.page_day_f
     ADD CONSTRAINT page_day_f_pk PRIMARY KEY (tenant_hk, day, page_hk);
 
 --
+-- Name: path_day_f path_day_f_pk; Type: CONSTRAINT; Schema: mart; Owner: sitevault_owner
+--
+
+ALTER TABLE ONLY mart.path_day_f
+    ADD CONSTRAINT path_day_f_pk PRIMARY KEY (tenant_hk, day, path_hk);
+
+--
+-- Name: path_session_f path_session_f_pk; Type: CONSTRAINT; Schema: mart; Owner: sitevault_owner
+--
+
+ALTER TABLE ONLY mart.path_session_f
+    ADD CONSTRAINT path_session_f_pk PRIMARY KEY (tenant_hk, day, session_hk);
+
+--
+-- Name: rolled_day rolled_day_pk; Type: CONSTRAINT; Schema: mart; Owner: sitevault_owner
+--
+
+ALTER TABLE ONLY mart.rolled_day
+    ADD CONSTRAINT rolled_day_pk PRIMARY KEY (tenant_hk, day);
+
+--
 -- Name: session_f session_f_pk; Type: CONSTRAINT; Schema: mart; Owner: sitevault_owner
 --
 
 ALTER TABLE ONLY mart.session_f
     ADD CONSTRAINT session_f_pk PRIMARY KEY (tenant_hk, session_hk);
+
+--
+-- Name: source_day_f source_day_f_uq; Type: CONSTRAINT; Schema: mart; Owner: sitevault_owner
+--
+
+ALTER TABLE ONLY mart.source_day_f
+    ADD CONSTRAINT source_day_f_uq UNIQUE NULLS NOT DISTINCT (tenant_hk, day, channel, source);
+
+--
+-- Name: visitor_day_f visitor_day_f_pk; Type: CONSTRAINT; Schema: mart; Owner: sitevault_owner
+--
+
+ALTER TABLE ONLY mart.visitor_day_f
+    ADD CONSTRAINT visitor_day_f_pk PRIMARY KEY (tenant_hk, day);
 
 --
 -- Name: environment environment_pk; Type: CONSTRAINT; Schema: ops; Owner: sitevault_owner
@@ -3930,10 +4301,22 @@ CREATE POLICY tenant_boundary ON business.site_visitor_user_es AS RESTRICTIVE TO
 CREATE POLICY tenant_boundary ON business.site_visitor_user_l AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
+-- Name: device_day_f; Type: ROW SECURITY; Schema: mart; Owner: sitevault_owner
+--
+
+ALTER TABLE mart.device_day_f ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: event_day_f; Type: ROW SECURITY; Schema: mart; Owner: sitevault_owner
 --
 
 ALTER TABLE mart.event_day_f ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: device_day_f oversight; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY oversight ON mart.device_day_f FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
 
 --
 -- Name: event_day_f oversight; Type: POLICY; Schema: mart; Owner: sitevault_owner
@@ -3948,10 +4331,40 @@ CREATE POLICY oversight ON mart.event_day_f FOR SELECT TO sitevault_judge, sitev
 CREATE POLICY oversight ON mart.page_day_f FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
 
 --
+-- Name: path_day_f oversight; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY oversight ON mart.path_day_f FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+
+--
+-- Name: path_session_f oversight; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY oversight ON mart.path_session_f FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+
+--
+-- Name: rolled_day oversight; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY oversight ON mart.rolled_day FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+
+--
 -- Name: session_f oversight; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
 CREATE POLICY oversight ON mart.session_f FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+
+--
+-- Name: source_day_f oversight; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY oversight ON mart.source_day_f FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+
+--
+-- Name: visitor_day_f oversight; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY oversight ON mart.visitor_day_f FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
 
 --
 -- Name: page_day_f; Type: ROW SECURITY; Schema: mart; Owner: sitevault_owner
@@ -3960,10 +4373,40 @@ CREATE POLICY oversight ON mart.session_f FOR SELECT TO sitevault_judge, sitevau
 ALTER TABLE mart.page_day_f ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: path_day_f; Type: ROW SECURITY; Schema: mart; Owner: sitevault_owner
+--
+
+ALTER TABLE mart.path_day_f ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: path_session_f; Type: ROW SECURITY; Schema: mart; Owner: sitevault_owner
+--
+
+ALTER TABLE mart.path_session_f ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: rolled_day; Type: ROW SECURITY; Schema: mart; Owner: sitevault_owner
+--
+
+ALTER TABLE mart.rolled_day ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: session_f; Type: ROW SECURITY; Schema: mart; Owner: sitevault_owner
 --
 
 ALTER TABLE mart.session_f ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: source_day_f; Type: ROW SECURITY; Schema: mart; Owner: sitevault_owner
+--
+
+ALTER TABLE mart.source_day_f ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: device_day_f tenant_access; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_access ON mart.device_day_f TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: event_day_f tenant_access; Type: POLICY; Schema: mart; Owner: sitevault_owner
@@ -3978,10 +4421,46 @@ CREATE POLICY tenant_access ON mart.event_day_f TO sitevault_owner, sitevault_re
 CREATE POLICY tenant_access ON mart.page_day_f TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
+-- Name: path_day_f tenant_access; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_access ON mart.path_day_f TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+
+--
+-- Name: path_session_f tenant_access; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_access ON mart.path_session_f TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+
+--
+-- Name: rolled_day tenant_access; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_access ON mart.rolled_day TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+
+--
 -- Name: session_f tenant_access; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
 CREATE POLICY tenant_access ON mart.session_f TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+
+--
+-- Name: source_day_f tenant_access; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_access ON mart.source_day_f TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+
+--
+-- Name: visitor_day_f tenant_access; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_access ON mart.visitor_day_f TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+
+--
+-- Name: device_day_f tenant_active; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON mart.device_day_f AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
 
 --
 -- Name: event_day_f tenant_active; Type: POLICY; Schema: mart; Owner: sitevault_owner
@@ -3996,10 +4475,46 @@ CREATE POLICY tenant_active ON mart.event_day_f AS RESTRICTIVE TO sitevault_read
 CREATE POLICY tenant_active ON mart.page_day_f AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
 
 --
+-- Name: path_day_f tenant_active; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON mart.path_day_f AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: path_session_f tenant_active; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON mart.path_session_f AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: rolled_day tenant_active; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON mart.rolled_day AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
 -- Name: session_f tenant_active; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
 CREATE POLICY tenant_active ON mart.session_f AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: source_day_f tenant_active; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON mart.source_day_f AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: visitor_day_f tenant_active; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_active ON mart.visitor_day_f AS RESTRICTIVE TO sitevault_reader USING (( SELECT auth.tenant_is_active() AS tenant_is_active)) WITH CHECK (( SELECT auth.tenant_is_active() AS tenant_is_active));
+
+--
+-- Name: device_day_f tenant_boundary; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_boundary ON mart.device_day_f AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: event_day_f tenant_boundary; Type: POLICY; Schema: mart; Owner: sitevault_owner
@@ -4014,10 +4529,46 @@ CREATE POLICY tenant_boundary ON mart.event_day_f AS RESTRICTIVE TO sitevault_ow
 CREATE POLICY tenant_boundary ON mart.page_day_f AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
+-- Name: path_day_f tenant_boundary; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_boundary ON mart.path_day_f AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+
+--
+-- Name: path_session_f tenant_boundary; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_boundary ON mart.path_session_f AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+
+--
+-- Name: rolled_day tenant_boundary; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_boundary ON mart.rolled_day AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+
+--
 -- Name: session_f tenant_boundary; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
 CREATE POLICY tenant_boundary ON mart.session_f AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+
+--
+-- Name: source_day_f tenant_boundary; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_boundary ON mart.source_day_f AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+
+--
+-- Name: visitor_day_f tenant_boundary; Type: POLICY; Schema: mart; Owner: sitevault_owner
+--
+
+CREATE POLICY tenant_boundary ON mart.visitor_day_f AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+
+--
+-- Name: visitor_day_f; Type: ROW SECURITY; Schema: mart; Owner: sitevault_owner
+--
+
+ALTER TABLE mart.visitor_day_f ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: ledger_d; Type: ROW SECURITY; Schema: ops; Owner: sitevault_owner
@@ -4536,6 +5087,13 @@ GRANT ALL ON FUNCTION business.hash_key(domain text, tenant_hk bytea, VARIADIC p
 GRANT ALL ON FUNCTION business.hash_key(domain text, tenant_hk bytea, VARIADIC parts text[]) TO sitevault_auditor;
 
 --
+-- Name: FUNCTION forget_days(of_tenant bytea, of_days date[]); Type: ACL; Schema: mart; Owner: sitevault_owner
+--
+
+REVOKE ALL ON FUNCTION mart.forget_days(of_tenant bytea, of_days date[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mart.forget_days(of_tenant bytea, of_days date[]) TO sitevault_worker;
+
+--
 -- Name: FUNCTION funnel(of_tenant bytea, from_day date, to_day date, VARIADIC steps text[]); Type: ACL; Schema: mart; Owner: sitevault_owner
 --
 
@@ -4943,6 +5501,15 @@ GRANT SELECT ON TABLE business.site_visitor_user_v TO sitevault_judge;
 GRANT SELECT ON TABLE business.site_visitor_user_v TO sitevault_auditor;
 
 --
+-- Name: TABLE device_day_f; Type: ACL; Schema: mart; Owner: sitevault_owner
+--
+
+GRANT SELECT,INSERT ON TABLE mart.device_day_f TO sitevault_worker;
+GRANT SELECT ON TABLE mart.device_day_f TO sitevault_reader;
+GRANT SELECT ON TABLE mart.device_day_f TO sitevault_judge;
+GRANT SELECT ON TABLE mart.device_day_f TO sitevault_auditor;
+
+--
 -- Name: TABLE event_day_f; Type: ACL; Schema: mart; Owner: sitevault_owner
 --
 
@@ -4952,13 +5519,22 @@ GRANT SELECT ON TABLE mart.event_day_f TO sitevault_judge;
 GRANT SELECT ON TABLE mart.event_day_f TO sitevault_auditor;
 
 --
--- Name: TABLE page_day_f; Type: ACL; Schema: mart; Owner: sitevault_owner
+-- Name: TABLE rolled_day; Type: ACL; Schema: mart; Owner: sitevault_owner
 --
 
-GRANT SELECT,INSERT,UPDATE ON TABLE mart.page_day_f TO sitevault_worker;
-GRANT SELECT ON TABLE mart.page_day_f TO sitevault_reader;
-GRANT SELECT ON TABLE mart.page_day_f TO sitevault_judge;
-GRANT SELECT ON TABLE mart.page_day_f TO sitevault_auditor;
+GRANT SELECT,INSERT,UPDATE ON TABLE mart.rolled_day TO sitevault_worker;
+GRANT SELECT ON TABLE mart.rolled_day TO sitevault_reader;
+GRANT SELECT ON TABLE mart.rolled_day TO sitevault_judge;
+GRANT SELECT ON TABLE mart.rolled_day TO sitevault_auditor;
+
+--
+-- Name: TABLE open_day_v; Type: ACL; Schema: mart; Owner: sitevault_owner
+--
+
+GRANT SELECT ON TABLE mart.open_day_v TO sitevault_worker;
+GRANT SELECT ON TABLE mart.open_day_v TO sitevault_reader;
+GRANT SELECT ON TABLE mart.open_day_v TO sitevault_judge;
+GRANT SELECT ON TABLE mart.open_day_v TO sitevault_auditor;
 
 --
 -- Name: TABLE session_f; Type: ACL; Schema: mart; Owner: sitevault_owner
@@ -4970,6 +5546,51 @@ GRANT SELECT ON TABLE mart.session_f TO sitevault_judge;
 GRANT SELECT ON TABLE mart.session_f TO sitevault_auditor;
 
 --
+-- Name: TABLE device_day_v; Type: ACL; Schema: mart; Owner: sitevault_owner
+--
+
+GRANT SELECT ON TABLE mart.device_day_v TO sitevault_worker;
+GRANT SELECT ON TABLE mart.device_day_v TO sitevault_reader;
+GRANT SELECT ON TABLE mart.device_day_v TO sitevault_judge;
+GRANT SELECT ON TABLE mart.device_day_v TO sitevault_auditor;
+
+--
+-- Name: TABLE page_day_f; Type: ACL; Schema: mart; Owner: sitevault_owner
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE mart.page_day_f TO sitevault_worker;
+GRANT SELECT ON TABLE mart.page_day_f TO sitevault_reader;
+GRANT SELECT ON TABLE mart.page_day_f TO sitevault_judge;
+GRANT SELECT ON TABLE mart.page_day_f TO sitevault_auditor;
+
+--
+-- Name: TABLE path_day_f; Type: ACL; Schema: mart; Owner: sitevault_owner
+--
+
+GRANT SELECT,INSERT ON TABLE mart.path_day_f TO sitevault_worker;
+GRANT SELECT ON TABLE mart.path_day_f TO sitevault_reader;
+GRANT SELECT ON TABLE mart.path_day_f TO sitevault_judge;
+GRANT SELECT ON TABLE mart.path_day_f TO sitevault_auditor;
+
+--
+-- Name: TABLE path_session_f; Type: ACL; Schema: mart; Owner: sitevault_owner
+--
+
+GRANT SELECT,INSERT ON TABLE mart.path_session_f TO sitevault_worker;
+GRANT SELECT ON TABLE mart.path_session_f TO sitevault_reader;
+GRANT SELECT ON TABLE mart.path_session_f TO sitevault_judge;
+GRANT SELECT ON TABLE mart.path_session_f TO sitevault_auditor;
+
+--
+-- Name: TABLE source_day_f; Type: ACL; Schema: mart; Owner: sitevault_owner
+--
+
+GRANT SELECT,INSERT ON TABLE mart.source_day_f TO sitevault_worker;
+GRANT SELECT ON TABLE mart.source_day_f TO sitevault_reader;
+GRANT SELECT ON TABLE mart.source_day_f TO sitevault_judge;
+GRANT SELECT ON TABLE mart.source_day_f TO sitevault_auditor;
+
+--
 -- Name: TABLE source_day_v; Type: ACL; Schema: mart; Owner: sitevault_owner
 --
 
@@ -4977,6 +5598,15 @@ GRANT SELECT ON TABLE mart.source_day_v TO sitevault_worker;
 GRANT SELECT ON TABLE mart.source_day_v TO sitevault_reader;
 GRANT SELECT ON TABLE mart.source_day_v TO sitevault_judge;
 GRANT SELECT ON TABLE mart.source_day_v TO sitevault_auditor;
+
+--
+-- Name: TABLE visitor_day_f; Type: ACL; Schema: mart; Owner: sitevault_owner
+--
+
+GRANT SELECT,INSERT ON TABLE mart.visitor_day_f TO sitevault_worker;
+GRANT SELECT ON TABLE mart.visitor_day_f TO sitevault_reader;
+GRANT SELECT ON TABLE mart.visitor_day_f TO sitevault_judge;
+GRANT SELECT ON TABLE mart.visitor_day_f TO sitevault_auditor;
 
 --
 -- Name: TABLE visitor_day_v; Type: ACL; Schema: mart; Owner: sitevault_owner

@@ -1,4 +1,4 @@
-"""What a worker does beside its work: partitions ahead of the clock, and once a day what retention asks for."""
+"""What a worker does beside its work: partitions ahead, days that are over rolled up, what retention asks for."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from sitevault.db.roles import Role
 from sitevault.errors import SitevaultError
 from sitevault.landing import retention, retention_run
 from sitevault.landing.partitions import keep_in_order
+from sitevault.marts.rollup import roll_days
 
 log = logging.getLogger(__name__)
 
 KEEP_AHEAD_SECONDS = 600
+ROLL_SECONDS = 60
 RETRY_SECONDS = 30
 RETENTION_SECONDS = 86_400
 FIRST_RETENTION_SECONDS = 60
@@ -33,11 +35,15 @@ class Housekeeper:
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop` is set. Whatever fails is tried again; the lanes never wait for it."""
-        drop_at = time.monotonic() + FIRST_RETENTION_SECONDS
+        keep_at = time.monotonic()
+        drop_at = keep_at + FIRST_RETENTION_SECONDS
         while not stop.is_set():
-            pause: float = KEEP_AHEAD_SECONDS
+            pause: float = ROLL_SECONDS
             try:
-                self.keep_partitions()
+                if time.monotonic() >= keep_at:
+                    self.keep_partitions()
+                    keep_at = time.monotonic() + KEEP_AHEAD_SECONDS
+                self.roll_up()
                 if time.monotonic() >= drop_at:
                     self.drop_what_is_old(stop)
                     drop_at = time.monotonic() + RETENTION_SECONDS
@@ -53,6 +59,17 @@ class Housekeeper:
             kept = keep_in_order(conn)
         if kept.moved:
             log.warning("partitions.default_emptied", extra={"rows": kept.moved})
+
+    def roll_up(self) -> None:
+        """Days that are over and not rolled up; where loads leave no room for it, another time."""
+        with self._database.connect(Role.WORKER, autocommit=True, application_name="rollup") as conn:
+            try:
+                rolled = roll_days(conn)
+            except psycopg.errors.LockNotAvailable:
+                log.info("rollup.postponed")
+                return
+        if rolled:
+            log.info("rollup.done", extra={"days": rolled})
 
     def drop_what_is_old(self, stop: threading.Event) -> None:
         """Nothing where retention is not configured, or another worker is at it."""

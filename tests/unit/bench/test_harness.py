@@ -168,7 +168,8 @@ def test_the_published_page_is_what_the_recorded_results_make() -> None:
     runs = page.recorded()
     assert page.PAGE.read_text("utf-8") == page.render(runs)
     for result in (result for run in runs for result in run.results if result.way):
-        assert page.picture_of(result).read_text("utf-8") == plot.draw(result.way, "events/s")
+        for name, figures in page.PICTURES.items():
+            assert page.picture_of(result, name).read_text("utf-8") == plot.draw(result.way, figures)
 
 
 def test_growth_is_named_as_owed_until_a_run_is_recorded() -> None:
@@ -185,8 +186,12 @@ def test_growth_is_named_as_owed_until_a_run_is_recorded() -> None:
 
 
 def test_a_picture_shows_every_point_and_begins_at_zero() -> None:
-    way = [Point(events, {"events/s": rate}) for events, rate in ((1_000_000, 9_000.0), (2_000_000, 8_500.0))]
-    drawing = ElementTree.fromstring(plot.draw(way, "events/s"))  # noqa: S314 -- our own
+    way = [
+        Point(events, {"grown": rate, "fresh": 9_000.0})
+        for events, rate in ((1_000_000, 9_000.0), (2_000_000, 8_500.0))
+    ]
+    drawing = ElementTree.fromstring(plot.draw(way, ("grown", "fresh")))  # noqa: S314 -- our own
     texts = [text.text for text in drawing.iter("{http://www.w3.org/2000/svg}text")]
     assert {"0", "2,000,000"} <= set(texts)
-    assert len(list(drawing.iter("{http://www.w3.org/2000/svg}circle"))) == 2
+    assert {"8,500 grown", "9,000 fresh"} <= set(texts)
+    assert len(list(drawing.iter("{http://www.w3.org/2000/svg}circle"))) == 4

@@ -14,6 +14,7 @@ _MAY_LEND = {
     ("ops", "ensure_partitions_ahead"): frozenset({Role.WORKER}),
     ("ops", "empty_default"): frozenset({Role.WORKER}),
     ("staging", "supersede"): frozenset({Role.WORKER}),
+    ("mart", "forget_days"): frozenset({Role.WORKER}),
 }
 """The functions that run with the owner's rights, and who may call each."""
 

@@ -34,6 +34,10 @@ business.site_visitor_user_es, business.site_session_details_s, business.site_vi
 business.site_page_details_s, business.site_event_nl, business.site_event_pii_ns, business.site_event_duplicate
 TO sitevault_worker;
 GRANT INSERT, UPDATE ON mart.session_f, mart.page_day_f, mart.event_day_f TO sitevault_worker;
+-- UPDATE of the whole table, for loads and whoever rolls up take it from each other by a lock
+GRANT INSERT, UPDATE ON mart.rolled_day TO sitevault_worker;
+GRANT INSERT ON mart.visitor_day_f, mart.source_day_f, mart.device_day_f, mart.path_day_f, mart.path_session_f
+TO sitevault_worker;
 GRANT INSERT ON ops.load TO sitevault_worker;
 GRANT INSERT, UPDATE ON ops.ledger_d TO sitevault_worker;
 GRANT SELECT, INSERT, UPDATE ON ops.replay, ops.replay_event TO sitevault_worker;
@@ -42,6 +46,7 @@ GRANT USAGE ON SEQUENCE ops.load_id_seq, ops.replay_id_seq TO sitevault_worker;
 GRANT EXECUTE ON FUNCTION
 ops.ensure_partition(regclass, date), ops.ensure_partitions_ahead(integer), ops.empty_default(regclass),
 ops.begin_work(boolean), raw.requeue_instead_of_update(), staging.supersede(bytea, bigint [], bigint []),
+mart.forget_days(bytea, date []),
 business.encode_part(text), business.hash_key(text, bytea, text []),
 mart.funnel(bytea, date, date, text []), auth.tenant_key(text)
 TO sitevault_worker;
@@ -67,7 +72,10 @@ business.site_event_details_s, business.site_session_details_v, business.site_vi
 business.site_page_details_v, business.site_visitor_user_v,
 business.site_event_v, business.site_event_enrichment_s
 TO sitevault_reader;
-GRANT SELECT ON mart.session_f, mart.page_day_f, mart.event_day_f, mart.source_day_v, mart.visitor_day_v
+GRANT SELECT ON
+mart.session_f, mart.page_day_f, mart.event_day_f, mart.source_day_v, mart.visitor_day_v, mart.device_day_v,
+mart.open_day_v, mart.rolled_day, mart.visitor_day_f, mart.source_day_f, mart.device_day_f, mart.path_day_f,
+mart.path_session_f
 TO sitevault_reader;
 GRANT SELECT ON ops.ledger_d, ops.removed_d TO sitevault_reader;
 

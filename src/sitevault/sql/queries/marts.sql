@@ -1,68 +1,124 @@
 -- Marts, refreshed by what is new: each new event is added once, so late events land in their day and move a
 -- session's beginning or end. What adds up within a load comes added up, as arrays in the order of the key.
 
+-- name: hold_rolling_off
+-- From here to the end of the load no day is rolled up; before the sessions, so that all take these locks in one order.
+LOCK TABLE mart.rolled_day IN ROW EXCLUSIVE MODE;
+
 -- name: refresh_sessions
--- Sessions: sums add up; the beginning is the earliest event's, the end the latest's (ties by event_id).
-INSERT INTO mart.session_f AS f (
-    tenant_hk, session_hk, session_day, first_at, first_event_id, last_at, last_event_id, visitor_hk, user_hk,
-    entry_page_hk, exit_page_hk, campaign_hk, source, channel, device_class, browser, os, country, is_bot, events,
-    page_views
-)
-SELECT
-    a.tenant_hk, a.session_hk, (a.first_at AT TIME ZONE 'UTC')::date, a.first_at, a.first_event_id, a.last_at,
-    a.last_event_id, a.visitor_hk, a.user_hk, a.entry_page_hk, a.exit_page_hk, a.campaign_hk, a.source, a.channel,
-    a.device_class, a.browser, a.os, a.country, a.is_bot, a.events::integer, a.page_views::integer
-FROM ROWS FROM (
-    unnest(%(tenant_hk)s::bytea []), unnest(%(session_hk)s::bytea []), unnest(%(first_at)s::timestamptz []),
-    unnest(%(first_event_id)s::uuid []), unnest(%(last_at)s::timestamptz []),
-    unnest(%(last_event_id)s::uuid []), unnest(%(visitor_hk)s::bytea []), unnest(%(user_hk)s::bytea []),
-    unnest(%(entry_page_hk)s::bytea []), unnest(%(exit_page_hk)s::bytea []), unnest(%(campaign_hk)s::bytea []),
-    unnest(%(source)s::text []), unnest(%(channel)s::text []), unnest(%(device_class)s::text []),
-    unnest(%(browser)s::text []), unnest(%(os)s::text []), unnest(%(country)s::text []),
-    unnest(%(is_bot)s::boolean []), unnest(%(events)s::bigint []), unnest(%(page_views)s::bigint [])
-) AS a (
-    tenant_hk, session_hk, first_at, first_event_id, last_at, last_event_id, visitor_hk, user_hk,
-    entry_page_hk, exit_page_hk, campaign_hk, source, channel, device_class, browser, os, country, is_bot,
-    events, page_views
-)
-ON CONFLICT (tenant_hk, session_hk) DO UPDATE SET
-    events = f.events + excluded.events,
-    page_views = f.page_views + excluded.page_views,
-    is_bot = f.is_bot OR excluded.is_bot,
-    (last_at, last_event_id, exit_page_hk) = (
-        SELECT latest.last_at, latest.last_event_id, latest.exit_page_hk
-        FROM (
-            VALUES (f.last_at, f.last_event_id, f.exit_page_hk),
-            (excluded.last_at, excluded.last_event_id, excluded.exit_page_hk)
-        ) AS latest (last_at, last_event_id, exit_page_hk)
-        ORDER BY latest.last_at DESC, latest.last_event_id DESC
-        LIMIT 1
-    ),
-    (
-        session_day, first_at, first_event_id, visitor_hk, user_hk, entry_page_hk, campaign_hk, source, channel,
-        device_class, browser, os, country
-    ) = (
-        SELECT
-            earliest.session_day, earliest.first_at, earliest.first_event_id, earliest.visitor_hk,
-            earliest.user_hk, earliest.entry_page_hk, earliest.campaign_hk, earliest.source, earliest.channel,
-            earliest.device_class, earliest.browser, earliest.os, earliest.country
-        FROM (
-            VALUES (
-                f.session_day, f.first_at, f.first_event_id, f.visitor_hk, f.user_hk, f.entry_page_hk,
-                f.campaign_hk, f.source, f.channel, f.device_class, f.browser, f.os, f.country
-            ),
-            (
-                excluded.session_day, excluded.first_at, excluded.first_event_id, excluded.visitor_hk,
-                excluded.user_hk, excluded.entry_page_hk, excluded.campaign_hk, excluded.source,
-                excluded.channel, excluded.device_class, excluded.browser, excluded.os, excluded.country
+-- Sessions: sums add up; the beginning is the earliest event's, the end the latest's (ties by event_id). A day of which
+-- a session was changed is not rolled up any more; a session that this load began anew was on another day before.
+WITH sessions AS (
+    SELECT a.*
+    FROM ROWS FROM (
+        unnest(%(tenant_hk)s::bytea []), unnest(%(session_hk)s::bytea []), unnest(%(first_at)s::timestamptz []),
+        unnest(%(first_event_id)s::uuid []), unnest(%(last_at)s::timestamptz []),
+        unnest(%(last_event_id)s::uuid []), unnest(%(visitor_hk)s::bytea []), unnest(%(user_hk)s::bytea []),
+        unnest(%(entry_page_hk)s::bytea []), unnest(%(exit_page_hk)s::bytea []), unnest(%(campaign_hk)s::bytea []),
+        unnest(%(source)s::text []), unnest(%(channel)s::text []), unnest(%(device_class)s::text []),
+        unnest(%(browser)s::text []), unnest(%(os)s::text []), unnest(%(country)s::text []),
+        unnest(%(is_bot)s::boolean []), unnest(%(events)s::bigint []), unnest(%(page_views)s::bigint [])
+    ) AS a (
+        tenant_hk, session_hk, first_at, first_event_id, last_at, last_event_id, visitor_hk, user_hk,
+        entry_page_hk, exit_page_hk, campaign_hk, source, channel, device_class, browser, os, country, is_bot,
+        events, page_views
+    )
+),
+
+refreshed AS (
+    INSERT INTO mart.session_f AS f (
+        tenant_hk, session_hk, session_day, first_at, first_event_id, last_at, last_event_id, visitor_hk, user_hk,
+        entry_page_hk, exit_page_hk, campaign_hk, source, channel, device_class, browser, os, country, is_bot, events,
+        page_views
+    )
+    SELECT
+        s.tenant_hk, s.session_hk, (s.first_at AT TIME ZONE 'UTC')::date, s.first_at, s.first_event_id, s.last_at,
+        s.last_event_id, s.visitor_hk, s.user_hk, s.entry_page_hk, s.exit_page_hk, s.campaign_hk, s.source, s.channel,
+        s.device_class, s.browser, s.os, s.country, s.is_bot, s.events::integer, s.page_views::integer
+    FROM sessions AS s
+    ON CONFLICT (tenant_hk, session_hk) DO UPDATE SET
+        events = f.events + excluded.events,
+        page_views = f.page_views + excluded.page_views,
+        is_bot = f.is_bot OR excluded.is_bot,
+        (last_at, last_event_id, exit_page_hk) = (
+            SELECT latest.last_at, latest.last_event_id, latest.exit_page_hk
+            FROM (
+                VALUES (f.last_at, f.last_event_id, f.exit_page_hk),
+                (excluded.last_at, excluded.last_event_id, excluded.exit_page_hk)
+            ) AS latest (last_at, last_event_id, exit_page_hk)
+            ORDER BY latest.last_at DESC, latest.last_event_id DESC
+            LIMIT 1
+        ),
+        (
+            session_day, first_at, first_event_id, visitor_hk, user_hk, entry_page_hk, campaign_hk, source, channel,
+            device_class, browser, os, country
+        ) = (
+            SELECT
+                earliest.session_day, earliest.first_at, earliest.first_event_id, earliest.visitor_hk,
+                earliest.user_hk, earliest.entry_page_hk, earliest.campaign_hk, earliest.source, earliest.channel,
+                earliest.device_class, earliest.browser, earliest.os, earliest.country
+            FROM (
+                VALUES (
+                    f.session_day, f.first_at, f.first_event_id, f.visitor_hk, f.user_hk, f.entry_page_hk,
+                    f.campaign_hk, f.source, f.channel, f.device_class, f.browser, f.os, f.country
+                ),
+                (
+                    excluded.session_day, excluded.first_at, excluded.first_event_id, excluded.visitor_hk,
+                    excluded.user_hk, excluded.entry_page_hk, excluded.campaign_hk, excluded.source,
+                    excluded.channel, excluded.device_class, excluded.browser, excluded.os, excluded.country
+                )
+            ) AS earliest (
+                session_day, first_at, first_event_id, visitor_hk, user_hk, entry_page_hk, campaign_hk, source,
+                channel, device_class, browser, os, country
             )
-        ) AS earliest (
-            session_day, first_at, first_event_id, visitor_hk, user_hk, entry_page_hk, campaign_hk, source,
-            channel, device_class, browser, os, country
+            ORDER BY earliest.first_at, earliest.first_event_id
+            LIMIT 1
         )
-        ORDER BY earliest.first_at, earliest.first_event_id
+    RETURNING f.tenant_hk, f.session_day, f.first_event_id, (f.last_at AT TIME ZONE 'UTC')::date AS last_day
+),
+
+touched AS (
+    SELECT DISTINCT
+        r.tenant_hk,
+        r.session_day AS first_day,
+        CASE
+            WHEN r.last_day > r.session_day
+                AND (r.tenant_hk, r.first_event_id) IN (SELECT s.tenant_hk, s.first_event_id FROM sessions AS s)
+                THEN r.last_day
+            ELSE r.session_day
+        END AS last_day
+    FROM refreshed AS r
+),
+
+-- The day of an event in the vault is that of its id, which need not be the day it occurred: a clock may be wrong.
+touched_days AS (
+    SELECT t.tenant_hk, t.first_day + ahead AS day
+    FROM touched AS t
+    CROSS JOIN LATERAL generate_series(0, t.last_day - t.first_day) AS ahead
+    UNION
+    SELECT e.tenant_hk, e.day
+    FROM ROWS FROM (
+        unnest(%(event_tenant_hk)s::bytea []), unnest(%(event_day)s::date [])
+    ) AS e (tenant_hk, day)
+    ORDER BY 1, 2
+),
+
+-- By key, one after the other: whatever else there is of rolled_day is not read.
+rolled AS (
+    SELECT held.place
+    FROM touched_days AS t
+    CROSS JOIN LATERAL (
+        SELECT d.ctid AS place
+        FROM mart.rolled_day AS d
+        WHERE d.tenant_hk = t.tenant_hk AND d.day = t.day AND d.rolled_at IS NOT NULL
         LIMIT 1
-    );
+        FOR NO KEY UPDATE
+    ) AS held
+)
+
+UPDATE mart.rolled_day AS d
+SET rolled_at = NULL, opened_at = clock_timestamp()
+WHERE d.ctid = ANY(ARRAY(SELECT r.place FROM rolled AS r));
 
 -- name: refresh_pages
 -- Pages by the day the event occurred.

@@ -432,7 +432,12 @@ SELECT set_config('lock_timeout', '3s', true);
 
 -- name: lock_marts
 -- Loads that already wrote to the marts are waited for; the others wait until this ends.
-LOCK TABLE mart.session_f, mart.page_day_f, mart.event_day_f IN SHARE ROW EXCLUSIVE MODE;
+LOCK TABLE mart.rolled_day, mart.session_f, mart.page_day_f, mart.event_day_f IN SHARE ROW EXCLUSIVE MODE;
+
+-- name: open_days
+-- None of the tenant's days is rolled up any more: its sessions are changed.
+UPDATE mart.rolled_day SET rolled_at = NULL, opened_at = clock_timestamp()
+WHERE tenant_hk = %(tenant_hk)s AND rolled_at IS NOT NULL;
 
 -- name: fill_mart
 -- A mart as the vault alone would make it, into its side table.
