@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from bench import landing
 from bench.figures import Figures, HarnessError
 from bench.house import House, Service
-from bench.watch import tree, watch
+from bench.watch import LEAST_SECONDS, tree, watch
 
 FLUSH = 500
 WAIT_SECONDS = 300.0
@@ -41,7 +41,7 @@ def carry(house: House, worker: Service, rows: Sequence[landing.LandingRow]) -> 
         "events/s": count / cost.seconds,
         "worker CPU us/event": of_worker * 1e6 / count,
         "backends CPU us/event": of_backends * 1e6 / count,
-        "CPU us/event": (of_worker + of_backends) * 1e6 / count,
+        "CPU us/event": max(of_worker + of_backends, LEAST_SECONDS) * 1e6 / count,
         "WAL bytes/event": cost.wal_bytes / count,
     }
 

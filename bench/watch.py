@@ -15,6 +15,8 @@ from bench import ahead
 from bench.figures import Figures
 
 _TICK = os.sysconf("SC_CLK_TCK")
+LEAST_SECONDS = 1 / _TICK
+"""What CPU is counted in: less cannot be told from nothing."""
 _WAL = "SELECT pg_current_wal_lsn() - '0/0'::pg_lsn"
 
 

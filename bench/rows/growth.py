@@ -111,7 +111,7 @@ class _Growing:
         targets = (self.control + self.size * len(small), *range(every, self.wanted + 1, every))
         for target in (one for one in targets if one - self.size * len(small) > self.events):
             on_the_way = self._walk(target - self.size * len(small))
-            if self.marks and self.events - self.marks[-1].events < every // 2:
+            if self.stopped_early and self.marks and self.events - self.marks[-1].events < every // 2:
                 # Every mark ends in a checkpoint; soon after it pages are logged whole once more.
                 return
             grown = [self._next_slice() for _ in small]

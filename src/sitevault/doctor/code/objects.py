@@ -139,7 +139,7 @@ class _Columns:
             node.alias.aliasname
             for node in self._nodes
             if kind(node) in {"RangeSubselect", "RangeFunction"} and node.HasField("alias")
-        } | {node.ctename for node in self._nodes if kind(node) == "CommonTableExpr"}
+        } | self._of_queries()
         only = self._the_only_table()
         for node in self._nodes:
             if kind(node) != "ColumnRef":
@@ -151,6 +151,18 @@ class _Columns:
                 yield from self._of_any(node, words[1], by_alias[words[0]])
             elif len(words) == 1 and only is not None and not self._known(words[0], only):
                 yield from self._of_any(node, words[0], [only])
+
+    def _of_queries(self) -> set[str]:
+        """Names of the statement's own WITH queries, and their aliases: one may be a table's elsewhere in it."""
+        queries = {node.ctename for node in self._nodes if kind(node) == "CommonTableExpr"}
+        return queries | {
+            node.alias.aliasname
+            for node in self._nodes
+            if kind(node) == "RangeVar"
+            and node.relname in queries
+            and not node.schemaname
+            and node.HasField("alias")
+        }
 
     def _of_any(self, node: Any, name: str, tables: list[Any]) -> Iterator[Missing]:
         columns = [self._objects.columns(table) for table in tables]
