@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from sitevault.demo.release import sources
 from sitevault.demo.release.account import Account, account, settle
 from sitevault.demo.release.job import Job
 from sitevault.demo.release.town import build as the_incident
+from sitevault.demo.release.town import named
 from sitevault.demo.release.traffic import Traffic
 from sitevault.release.target import lasting
 
@@ -141,15 +141,18 @@ AND application_name LIKE '%release%'
 @contextmanager
 def under_fire(server: EmbeddedServer, directory: Path, bundle: Path) -> Iterator[Environment]:
     """An enrolled environment with traffic and a job; gone afterwards."""
-    with scratch(server, "fire", the_incident) as url:
-        os.environ[VARIABLE] = url
-        with Traffic(url, RATE, seed=1).running() as traffic, Job(url).running() as job:
-            found = Environment(server, url, directory, bundle, traffic, job)
-            configure(found)
-            code, said = found.release("enroll", "--yes")
-            assert code == 0, said
-            found.before = found.catalog()
-            yield found
+    with (
+        scratch(server, "fire", the_incident) as url,
+        named(VARIABLE, url),
+        Traffic(url, RATE, seed=1).running() as traffic,
+        Job(url).running() as job,
+    ):
+        found = Environment(server, url, directory, bundle, traffic, job)
+        configure(found)
+        code, said = found.release("enroll", "--yes")
+        assert code == 0, said
+        found.before = found.catalog()
+        yield found
 
 
 def configure(environment: Environment, more: str = "", people: str = "") -> None:

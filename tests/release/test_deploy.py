@@ -10,7 +10,7 @@ import pytest
 from bundling import bundle
 from sitevault.demo import incident
 from sitevault.errors import Exit
-from sitevault.release import plan, record
+from sitevault.release import pause, plan, record
 from sitevault.release.deploy import Deploy, Deployed, deploy
 from sitevault.release.environments import Environment, Environments
 from sitevault.release.events import Teller, silent
@@ -229,3 +229,17 @@ def test_a_view_of_a_house_is_released_and_taken_back(house_target: Target) -> N
     assert house_target.ground.one("SELECT count(*) FROM ops.release") == (1,)
     taken_back(house_target)
     assert house_target.snapshot().digest == before
+
+
+def test_an_undo_that_was_killed_before_the_workers_went_on_lets_them_go_on_and_takes_nothing_else_back(
+    guide_target: Target,
+) -> None:
+    carried_out(guide_target, bundle(guide_target, objects=FIXES[:1], version="1"))
+    carried_out(guide_target, bundle(guide_target, objects=FIXES[1:2], version="2"))
+    (done,) = taken_back(guide_target)
+    pause.pause(guide_target, done.release_id, "undoing", Teller(silent, "testing"))
+    assert taken_back(guide_target) == []
+    assert pause.in_force(guide_target) is None
+    current = record.current(guide_target.ground)
+    assert current is not None
+    assert current.version == "1"

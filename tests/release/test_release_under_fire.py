@@ -78,29 +78,35 @@ def nothing_lost(environment: Environment) -> None:
     assert found.acknowledged > 0
 
 
-def measured(environment: Environment) -> tuple[str, float]:
-    """What the catalog is after an undisturbed deploy, and how long its process takes."""
+def undisturbed(environment: Environment) -> tuple[str, int]:
+    """What the catalog is after a deploy, and how many steps it tells of."""
     environment.planned()
-    began = time.monotonic()
     with environment.deploying() as process:
         said, _ = process.communicate(timeout=120)
     assert process.returncode == Exit.OK, said
-    seconds = time.monotonic() - began
     deployed = environment.catalog()
     assert deployed != environment.before
     environment.undone()
-    return deployed, seconds
+    return deployed, len(said.splitlines())
+
+
+def somewhere(process: subprocess.Popen[str], steps: int, chance: random.Random) -> None:
+    """Wait until the deploy has told of some of its steps, and then a moment more."""
+    assert process.stdout is not None
+    for _ in range(chance.randint(0, steps)):
+        process.stdout.readline()
+    time.sleep(chance.uniform(0, 0.3))
 
 
 def test_killed_at_any_moment_it_is_exactly_before_or_exactly_after_and_goes_on(environment: Environment) -> None:
     print(f"\nseed {SEED}, {KILLS} kills")
     chance = random.Random(SEED)
-    deployed, seconds = measured(environment)
+    deployed, steps = undisturbed(environment)
     places: list[str] = []
     for _ in range(KILLS):
         environment.planned()
         with environment.deploying() as process:
-            time.sleep(chance.uniform(0.2, 1.05) * seconds)
+            somewhere(process, steps, chance)
             process.kill()
         places.append(settled(environment, deployed))
         carried_on(environment, deployed)
@@ -113,11 +119,11 @@ def test_killed_at_any_moment_it_is_exactly_before_or_exactly_after_and_goes_on(
 def test_postgresql_killed_at_any_moment_it_is_exactly_before_or_exactly_after(environment: Environment) -> None:
     print(f"\nseed {SEED}, {CRASHES} crashes")
     chance = random.Random(SEED)
-    deployed, seconds = measured(environment)
+    deployed, steps = undisturbed(environment)
     for _ in range(CRASHES):
         environment.planned()
         with environment.deploying() as process:
-            time.sleep(chance.uniform(0.3, 0.95) * seconds)
+            somewhere(process, steps - 1, chance)
             os.kill(environment.server.pid, signal.SIGKILL)
             said, _ = process.communicate(timeout=120)
         assert "A fault of ours" not in said, said

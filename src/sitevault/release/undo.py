@@ -40,11 +40,14 @@ class Undone(NamedTuple):
 def undo(target: Target, to: str | None, why: str, teller: Teller) -> list[Undone]:
     """Take back the newest release in force; with `to`, all that came after that one (`start`: all of them).
 
-    Safe to repeat. Raises ReleaseBlockedError where nothing is in force or an object moved since, UndoFailedError
+    Safe to repeat: where an undo was killed before the workers went on, they go on, and nothing else is taken back
+    (an empty list). Raises ReleaseBlockedError where nothing is in force or an object moved since, UndoFailedError
     where the way back did not lead back (the release is then still in force, whole).
     """
     with locked(target, "undoing"):
         record.require_identity(target)
+        if _left_paused(target, teller):
+            return []
         chosen = _chosen(target, to)
         pause.pause(target, chosen[0].release_id, f"undoing {chosen[0].name} {chosen[0].version}", teller)
         done: list[Undone] = []
@@ -55,6 +58,16 @@ def undo(target: Target, to: str | None, why: str, teller: Teller) -> list[Undon
         finally:
             pause.resume(target, teller, release_id=chosen[0].release_id)
         return done
+
+
+def _left_paused(target: Target, teller: Teller) -> bool:
+    """Whether an undo ended between its commit and the end of its pause; then the workers go on."""
+    held = pause.in_force(target)
+    known = record.find(target.ground, held.release_id) if held is not None and held.release_id else None
+    if known is None or known.in_force:
+        return False
+    teller("undo", f"{known.name} {known.version} was taken back already; only the pause was left")
+    return pause.resume(target, teller, release_id=known.release_id)
 
 
 def _chosen(target: Target, to: str | None) -> list[Released]:

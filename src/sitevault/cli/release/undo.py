@@ -49,6 +49,7 @@ def undo(session: Session, name: str, to: str | None, why: str, events: Path | N
             f"{one.name} {one.version} is taken back: {len(one.objects)} objects as before, "
             f"{one.requeued} events PENDING again."
             for one in done
-        ),
+        )
+        or "It was taken back already; only the pause was left, and the workers go on.",
     )
     return 0

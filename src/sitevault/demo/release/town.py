@@ -109,7 +109,7 @@ def town(server: EmbeddedServer, seed: int = 0) -> Iterator[Mapping[str, Place]]
         made = {}
         for place, name in enumerate(NAMES):
             url = stack.enter_context(scratch(server, "release", build))
-            stack.enter_context(_named(variable(name), url))
+            stack.enter_context(named(variable(name), url))
             job = stack.enter_context(Job(url).running())
             traffic = stack.enter_context(Traffic(url, QUIET_RATE, seed + place).running())
             made[name] = Place(name, url, traffic, job)
@@ -129,7 +129,8 @@ def variable(name: str) -> str:
 
 
 @contextmanager
-def _named(name: str, value: str) -> Iterator[None]:
+def named(name: str, value: str) -> Iterator[None]:
+    """A variable of this process holds the value while the context is open."""
     before = os.environ.get(name)
     os.environ[name] = value
     try:
