@@ -92,7 +92,7 @@ class Story(Telling):
         self.tell(
             "Four environments, each with the incident as it was: five events that wait, eight faults. From now\n"
             "to the end each gets events at its door, as a site sends them, and its job looks for work at once.\n"
-            "Windows are seconds instead of a day; the thresholds are the guide's."
+            "Windows are seconds instead of a day; the thresholds are the guide's, but for an event's time."
         )
         (self.directory / "keys").mkdir()
         self._settings.write_text(sources.text_of("sitevault.toml").replace("{directory}", str(self.directory)))
