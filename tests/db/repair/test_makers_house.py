@@ -16,7 +16,7 @@ from sitevault.audit.catalog import CHECKS
 from sitevault.audit.catalog.snapshot import read
 from sitevault.db.catalog import capture
 from sitevault.db.connect import Database, connect
-from sitevault.db.roles import Role
+from sitevault.db.roles import Role, provision_roles
 from sitevault.repair import run
 from sitevault.repair.ground import Ground
 from sitevault.repair.makers import drift, isolation, partitions, requeue
@@ -67,6 +67,20 @@ def catalog(database: Database) -> str:
 ONE_PER_CHECK = list({broken.check: broken for broken in CATALOG}.values())
 
 
+@pytest.fixture
+def roles_as_they_were(database: Database) -> Iterator[None]:
+    """Roles are the server's: what breaks them would be found in every other database, too."""
+    yield
+    with connect(database.admin_conninfo, autocommit=True) as admin:
+        admin.execute("DROP ROLE IF EXISTS sitevault_helper")
+        admin.execute("REVOKE sitevault_worker FROM sitevault_reader")
+        admin.execute("REVOKE sitevault_owner FROM pg_monitor")
+        admin.execute("ALTER ROLE sitevault_reader RESET ALL")
+        admin.execute("ALTER ROLE sitevault_judge RESET ALL")
+        provision_roles(admin, {})
+
+
+@pytest.mark.usefixtures("roles_as_they_were")
 @pytest.mark.parametrize("broken", ONE_PER_CHECK, ids=lambda broken: broken.name)
 def test_a_broken_isolation_is_mended_and_the_break_can_be_had_back(database: Database, broken: Break) -> None:
     with connect(database.admin_conninfo) as admin:
