@@ -146,3 +146,16 @@ def test_a_status_of_no_environment_is_not_a_healthy_one(
     monkeypatch.chdir(tmp_path)
     assert run(["release", "status"]) == Exit.USAGE
     assert "No environment is configured" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("line", ["observ_hours = 1", "gates = {succes_rate = 0.9}"])
+def test_the_check_of_the_settings_reads_environments_and_their_gates(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "sitevault.toml"
+    file.write_text(f'[environments.testing]\nhome = "x"\n{line}\n', "utf-8")
+    assert run(["config", "check"]) == Exit.USAGE
+    assert line.replace("gates = {", "").split(" ")[0] in capsys.readouterr().out
+    file.write_text('[environments.testing]\nhome = "x"\n', "utf-8")
+    assert run(["config", "check"]) == Exit.OK

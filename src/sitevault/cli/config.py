@@ -11,7 +11,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from sitevault.cli.session import Session, examples, json_option, table
 from sitevault.config import Config, problems
-from sitevault.errors import Exit
+from sitevault.errors import ConfigurationError, Exit
 
 
 @click.group()
@@ -24,7 +24,15 @@ def config() -> None:
 @click.pass_obj
 def check(session: Session) -> Exit:
     """Check every setting; exit 2 where one is wrong."""
+    from sitevault.release import environments
+    from sitevault.release.gates.model import thresholds
+
     found = problems(session.config)
+    try:
+        for name, one in environments.read(session.config).of.items():
+            thresholds(name, one.gates)
+    except ConfigurationError as error:
+        found.append(error.message)
     session.answer({"success": not found, "problems": found}, "\n".join(found) or "Every setting is in order.")
     return Exit.USAGE if found else Exit.OK
 
