@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -39,6 +40,13 @@ def test_neither_daily_partitions_nor_versions_are_in_it(database: Database) -> 
     assert not [name for (name,) in days if name in text]
     assert "Dumped" not in text
     assert "restrict" not in text.replace("RESTRICTIVE", "").lower().replace("on delete restrict", "")
+
+
+def test_the_roles_of_a_policy_are_in_order_however_they_lie_in_the_server(database: Database) -> None:
+    policies = re.finditer(r"^CREATE POLICY .+? TO ([a-z_, ]+) USING", dump(database), re.M)
+    listed = [found[1].split(", ") for found in policies]
+    assert any(len(roles) > 2 for roles in listed)
+    assert all(roles == sorted(roles) for roles in listed)
 
 
 def test_a_password_is_not_in_the_error(database: Database) -> None:

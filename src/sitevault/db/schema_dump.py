@@ -17,6 +17,7 @@ _DAILY_PARTITIONS = "*.*_p20*"
 _FIRST_OBJECT = "--\n-- Name: "
 _END = "--\n-- PostgreSQL database dump complete"
 _BLANK_LINES = re.compile(r"\n{3,}")
+_POLICY = re.compile(r"^(CREATE POLICY .+? TO )([a-z_, ]+)( USING| WITH CHECK|;)", re.MULTILINE)
 
 
 def dump(database: Database) -> str:
@@ -45,4 +46,6 @@ def dump(database: Database) -> str:
         raise SitevaultError(f"pg_dump failed: {result.stderr.strip()}")
     # Versions, session settings and a random key stand before the first object and after the last.
     body = result.stdout[result.stdout.index(_FIRST_OBJECT) : result.stdout.rindex(_END)]
+    # pg_dump lists a policy's roles as they lie in pg_authid, where whoever alters one moves it.
+    body = _POLICY.sub(lambda found: found[1] + ", ".join(sorted(found[2].split(", "))) + found[3], body)
     return _BLANK_LINES.sub("\n\n", body).strip() + "\n"

@@ -3620,13 +3620,13 @@ ALTER TABLE audit.entry ENABLE ROW LEVEL SECURITY;
 -- Name: entry oversight; Type: POLICY; Schema: audit; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON audit.entry FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON audit.entry FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: entry tenant_access; Type: POLICY; Schema: audit; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON audit.entry TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON audit.entry TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: entry tenant_active; Type: POLICY; Schema: audit; Owner: sitevault_owner
@@ -3638,7 +3638,7 @@ CREATE POLICY tenant_active ON audit.entry AS RESTRICTIVE TO sitevault_reader US
 -- Name: entry tenant_boundary; Type: POLICY; Schema: audit; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON audit.entry AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON audit.entry AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: api_key_h; Type: ROW SECURITY; Schema: auth; Owner: sitevault_owner
@@ -3656,61 +3656,61 @@ ALTER TABLE auth.api_key_s ENABLE ROW LEVEL SECURITY;
 -- Name: api_key_h oversight; Type: POLICY; Schema: auth; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON auth.api_key_h FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON auth.api_key_h FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: api_key_s oversight; Type: POLICY; Schema: auth; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON auth.api_key_s FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON auth.api_key_s FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: tenant_h oversight; Type: POLICY; Schema: auth; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON auth.tenant_h FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON auth.tenant_h FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: tenant_profile_s oversight; Type: POLICY; Schema: auth; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON auth.tenant_profile_s FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON auth.tenant_profile_s FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: tenant_secret oversight; Type: POLICY; Schema: auth; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON auth.tenant_secret FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON auth.tenant_secret FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: api_key_h tenant_access; Type: POLICY; Schema: auth; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON auth.api_key_h TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON auth.api_key_h TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: api_key_s tenant_access; Type: POLICY; Schema: auth; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON auth.api_key_s TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON auth.api_key_s TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: tenant_h tenant_access; Type: POLICY; Schema: auth; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON auth.tenant_h TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON auth.tenant_h TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: tenant_profile_s tenant_access; Type: POLICY; Schema: auth; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON auth.tenant_profile_s TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON auth.tenant_profile_s TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: tenant_secret tenant_access; Type: POLICY; Schema: auth; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON auth.tenant_secret TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON auth.tenant_secret TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: api_key_h tenant_active; Type: POLICY; Schema: auth; Owner: sitevault_owner
@@ -3746,31 +3746,31 @@ CREATE POLICY tenant_active ON auth.tenant_secret AS RESTRICTIVE TO sitevault_re
 -- Name: api_key_h tenant_boundary; Type: POLICY; Schema: auth; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON auth.api_key_h AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON auth.api_key_h AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: api_key_s tenant_boundary; Type: POLICY; Schema: auth; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON auth.api_key_s AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON auth.api_key_s AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: tenant_h tenant_boundary; Type: POLICY; Schema: auth; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON auth.tenant_h AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON auth.tenant_h AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: tenant_profile_s tenant_boundary; Type: POLICY; Schema: auth; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON auth.tenant_profile_s AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON auth.tenant_profile_s AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: tenant_secret tenant_boundary; Type: POLICY; Schema: auth; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON auth.tenant_secret AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON auth.tenant_secret AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: tenant_h; Type: ROW SECURITY; Schema: auth; Owner: sitevault_owner
@@ -3794,103 +3794,103 @@ ALTER TABLE auth.tenant_secret ENABLE ROW LEVEL SECURITY;
 -- Name: site_campaign_h oversight; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON business.site_campaign_h FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON business.site_campaign_h FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: site_event_duplicate oversight; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON business.site_event_duplicate FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON business.site_event_duplicate FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: site_event_enrichment_s oversight; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON business.site_event_enrichment_s FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON business.site_event_enrichment_s FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: site_event_nl oversight; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON business.site_event_nl FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON business.site_event_nl FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: site_event_nl_default oversight; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON business.site_event_nl_default FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON business.site_event_nl_default FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: site_event_pii_ns oversight; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON business.site_event_pii_ns FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON business.site_event_pii_ns FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: site_event_pii_ns_default oversight; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON business.site_event_pii_ns_default FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON business.site_event_pii_ns_default FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: site_page_details_s oversight; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON business.site_page_details_s FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON business.site_page_details_s FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: site_page_h oversight; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON business.site_page_h FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON business.site_page_h FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: site_session_details_s oversight; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON business.site_session_details_s FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON business.site_session_details_s FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: site_session_h oversight; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON business.site_session_h FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON business.site_session_h FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: site_session_visitor_l oversight; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON business.site_session_visitor_l FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON business.site_session_visitor_l FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: site_user_h oversight; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON business.site_user_h FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON business.site_user_h FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: site_visitor_details_s oversight; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON business.site_visitor_details_s FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON business.site_visitor_details_s FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: site_visitor_h oversight; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON business.site_visitor_h FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON business.site_visitor_h FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: site_visitor_user_es oversight; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON business.site_visitor_user_es FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON business.site_visitor_user_es FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: site_visitor_user_l oversight; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON business.site_visitor_user_l FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON business.site_visitor_user_l FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: site_campaign_h; Type: ROW SECURITY; Schema: business; Owner: sitevault_owner
@@ -3998,103 +3998,103 @@ ALTER TABLE business.site_visitor_user_l ENABLE ROW LEVEL SECURITY;
 -- Name: site_campaign_h tenant_access; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON business.site_campaign_h TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON business.site_campaign_h TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_event_duplicate tenant_access; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON business.site_event_duplicate TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON business.site_event_duplicate TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_event_enrichment_s tenant_access; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON business.site_event_enrichment_s TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON business.site_event_enrichment_s TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_event_nl tenant_access; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON business.site_event_nl TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON business.site_event_nl TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_event_nl_default tenant_access; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON business.site_event_nl_default TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON business.site_event_nl_default TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_event_pii_ns tenant_access; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON business.site_event_pii_ns TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON business.site_event_pii_ns TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_event_pii_ns_default tenant_access; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON business.site_event_pii_ns_default TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON business.site_event_pii_ns_default TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_page_details_s tenant_access; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON business.site_page_details_s TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON business.site_page_details_s TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_page_h tenant_access; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON business.site_page_h TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON business.site_page_h TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_session_details_s tenant_access; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON business.site_session_details_s TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON business.site_session_details_s TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_session_h tenant_access; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON business.site_session_h TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON business.site_session_h TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_session_visitor_l tenant_access; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON business.site_session_visitor_l TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON business.site_session_visitor_l TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_user_h tenant_access; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON business.site_user_h TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON business.site_user_h TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_visitor_details_s tenant_access; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON business.site_visitor_details_s TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON business.site_visitor_details_s TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_visitor_h tenant_access; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON business.site_visitor_h TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON business.site_visitor_h TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_visitor_user_es tenant_access; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON business.site_visitor_user_es TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON business.site_visitor_user_es TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_visitor_user_l tenant_access; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON business.site_visitor_user_l TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON business.site_visitor_user_l TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_campaign_h tenant_active; Type: POLICY; Schema: business; Owner: sitevault_owner
@@ -4202,103 +4202,103 @@ CREATE POLICY tenant_active ON business.site_visitor_user_l AS RESTRICTIVE TO si
 -- Name: site_campaign_h tenant_boundary; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON business.site_campaign_h AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON business.site_campaign_h AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_event_duplicate tenant_boundary; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON business.site_event_duplicate AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON business.site_event_duplicate AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_event_enrichment_s tenant_boundary; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON business.site_event_enrichment_s AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON business.site_event_enrichment_s AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_event_nl tenant_boundary; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON business.site_event_nl AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON business.site_event_nl AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_event_nl_default tenant_boundary; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON business.site_event_nl_default AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON business.site_event_nl_default AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_event_pii_ns tenant_boundary; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON business.site_event_pii_ns AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON business.site_event_pii_ns AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_event_pii_ns_default tenant_boundary; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON business.site_event_pii_ns_default AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON business.site_event_pii_ns_default AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_page_details_s tenant_boundary; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON business.site_page_details_s AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON business.site_page_details_s AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_page_h tenant_boundary; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON business.site_page_h AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON business.site_page_h AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_session_details_s tenant_boundary; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON business.site_session_details_s AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON business.site_session_details_s AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_session_h tenant_boundary; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON business.site_session_h AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON business.site_session_h AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_session_visitor_l tenant_boundary; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON business.site_session_visitor_l AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON business.site_session_visitor_l AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_user_h tenant_boundary; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON business.site_user_h AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON business.site_user_h AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_visitor_details_s tenant_boundary; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON business.site_visitor_details_s AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON business.site_visitor_details_s AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_visitor_h tenant_boundary; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON business.site_visitor_h AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON business.site_visitor_h AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_visitor_user_es tenant_boundary; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON business.site_visitor_user_es AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON business.site_visitor_user_es AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_visitor_user_l tenant_boundary; Type: POLICY; Schema: business; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON business.site_visitor_user_l AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON business.site_visitor_user_l AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: device_day_f; Type: ROW SECURITY; Schema: mart; Owner: sitevault_owner
@@ -4316,55 +4316,55 @@ ALTER TABLE mart.event_day_f ENABLE ROW LEVEL SECURITY;
 -- Name: device_day_f oversight; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON mart.device_day_f FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON mart.device_day_f FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: event_day_f oversight; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON mart.event_day_f FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON mart.event_day_f FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: page_day_f oversight; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON mart.page_day_f FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON mart.page_day_f FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: path_day_f oversight; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON mart.path_day_f FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON mart.path_day_f FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: path_session_f oversight; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON mart.path_session_f FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON mart.path_session_f FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: rolled_day oversight; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON mart.rolled_day FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON mart.rolled_day FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: session_f oversight; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON mart.session_f FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON mart.session_f FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: source_day_f oversight; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON mart.source_day_f FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON mart.source_day_f FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: visitor_day_f oversight; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON mart.visitor_day_f FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON mart.visitor_day_f FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: page_day_f; Type: ROW SECURITY; Schema: mart; Owner: sitevault_owner
@@ -4406,55 +4406,55 @@ ALTER TABLE mart.source_day_f ENABLE ROW LEVEL SECURITY;
 -- Name: device_day_f tenant_access; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON mart.device_day_f TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON mart.device_day_f TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: event_day_f tenant_access; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON mart.event_day_f TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON mart.event_day_f TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: page_day_f tenant_access; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON mart.page_day_f TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON mart.page_day_f TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: path_day_f tenant_access; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON mart.path_day_f TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON mart.path_day_f TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: path_session_f tenant_access; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON mart.path_session_f TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON mart.path_session_f TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: rolled_day tenant_access; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON mart.rolled_day TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON mart.rolled_day TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: session_f tenant_access; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON mart.session_f TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON mart.session_f TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: source_day_f tenant_access; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON mart.source_day_f TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON mart.source_day_f TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: visitor_day_f tenant_access; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON mart.visitor_day_f TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON mart.visitor_day_f TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: device_day_f tenant_active; Type: POLICY; Schema: mart; Owner: sitevault_owner
@@ -4514,55 +4514,55 @@ CREATE POLICY tenant_active ON mart.visitor_day_f AS RESTRICTIVE TO sitevault_re
 -- Name: device_day_f tenant_boundary; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON mart.device_day_f AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON mart.device_day_f AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: event_day_f tenant_boundary; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON mart.event_day_f AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON mart.event_day_f AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: page_day_f tenant_boundary; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON mart.page_day_f AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON mart.page_day_f AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: path_day_f tenant_boundary; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON mart.path_day_f AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON mart.path_day_f AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: path_session_f tenant_boundary; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON mart.path_session_f AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON mart.path_session_f AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: rolled_day tenant_boundary; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON mart.rolled_day AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON mart.rolled_day AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: session_f tenant_boundary; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON mart.session_f AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON mart.session_f AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: source_day_f tenant_boundary; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON mart.source_day_f AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON mart.source_day_f AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: visitor_day_f tenant_boundary; Type: POLICY; Schema: mart; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON mart.visitor_day_f AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON mart.visitor_day_f AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: visitor_day_f; Type: ROW SECURITY; Schema: mart; Owner: sitevault_owner
@@ -4580,25 +4580,25 @@ ALTER TABLE ops.ledger_d ENABLE ROW LEVEL SECURITY;
 -- Name: ledger_d oversight; Type: POLICY; Schema: ops; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON ops.ledger_d FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON ops.ledger_d FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: removed_d oversight; Type: POLICY; Schema: ops; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON ops.removed_d FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON ops.removed_d FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: repair_row oversight; Type: POLICY; Schema: ops; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON ops.repair_row FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON ops.repair_row FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: replay_event oversight; Type: POLICY; Schema: ops; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON ops.replay_event FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON ops.replay_event FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: removed_d; Type: ROW SECURITY; Schema: ops; Owner: sitevault_owner
@@ -4622,25 +4622,25 @@ ALTER TABLE ops.replay_event ENABLE ROW LEVEL SECURITY;
 -- Name: ledger_d tenant_access; Type: POLICY; Schema: ops; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON ops.ledger_d TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON ops.ledger_d TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: removed_d tenant_access; Type: POLICY; Schema: ops; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON ops.removed_d TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON ops.removed_d TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: repair_row tenant_access; Type: POLICY; Schema: ops; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON ops.repair_row TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON ops.repair_row TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: replay_event tenant_access; Type: POLICY; Schema: ops; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON ops.replay_event TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON ops.replay_event TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: ledger_d tenant_active; Type: POLICY; Schema: ops; Owner: sitevault_owner
@@ -4670,25 +4670,25 @@ CREATE POLICY tenant_active ON ops.replay_event AS RESTRICTIVE TO sitevault_read
 -- Name: ledger_d tenant_boundary; Type: POLICY; Schema: ops; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON ops.ledger_d AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON ops.ledger_d AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: removed_d tenant_boundary; Type: POLICY; Schema: ops; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON ops.removed_d AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON ops.removed_d AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: repair_row tenant_boundary; Type: POLICY; Schema: ops; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON ops.repair_row AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON ops.repair_row AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: replay_event tenant_boundary; Type: POLICY; Schema: ops; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON ops.replay_event AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON ops.replay_event AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: batch; Type: ROW SECURITY; Schema: raw; Owner: sitevault_owner
@@ -4718,49 +4718,49 @@ ALTER TABLE raw.landed_event_default ENABLE ROW LEVEL SECURITY;
 -- Name: batch oversight; Type: POLICY; Schema: raw; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON raw.batch FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON raw.batch FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: dead_letter oversight; Type: POLICY; Schema: raw; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON raw.dead_letter FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON raw.dead_letter FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: landed_event oversight; Type: POLICY; Schema: raw; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON raw.landed_event FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON raw.landed_event FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: landed_event_default oversight; Type: POLICY; Schema: raw; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON raw.landed_event_default FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON raw.landed_event_default FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: batch tenant_access; Type: POLICY; Schema: raw; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON raw.batch TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((( SELECT auth.current_tenant_hk() AS current_tenant_hk) = ANY (tenant_hks))) WITH CHECK ((( SELECT auth.current_tenant_hk() AS current_tenant_hk) = ANY (tenant_hks)));
+CREATE POLICY tenant_access ON raw.batch TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((( SELECT auth.current_tenant_hk() AS current_tenant_hk) = ANY (tenant_hks))) WITH CHECK ((( SELECT auth.current_tenant_hk() AS current_tenant_hk) = ANY (tenant_hks)));
 
 --
 -- Name: dead_letter tenant_access; Type: POLICY; Schema: raw; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON raw.dead_letter TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON raw.dead_letter TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: landed_event tenant_access; Type: POLICY; Schema: raw; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON raw.landed_event TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON raw.landed_event TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: landed_event_default tenant_access; Type: POLICY; Schema: raw; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON raw.landed_event_default TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON raw.landed_event_default TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: batch tenant_active; Type: POLICY; Schema: raw; Owner: sitevault_owner
@@ -4790,25 +4790,25 @@ CREATE POLICY tenant_active ON raw.landed_event_default AS RESTRICTIVE TO siteva
 -- Name: batch tenant_boundary; Type: POLICY; Schema: raw; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON raw.batch AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((( SELECT auth.current_tenant_hk() AS current_tenant_hk) = ANY (tenant_hks))) WITH CHECK ((( SELECT auth.current_tenant_hk() AS current_tenant_hk) = ANY (tenant_hks)));
+CREATE POLICY tenant_boundary ON raw.batch AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((( SELECT auth.current_tenant_hk() AS current_tenant_hk) = ANY (tenant_hks))) WITH CHECK ((( SELECT auth.current_tenant_hk() AS current_tenant_hk) = ANY (tenant_hks)));
 
 --
 -- Name: dead_letter tenant_boundary; Type: POLICY; Schema: raw; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON raw.dead_letter AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON raw.dead_letter AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: landed_event tenant_boundary; Type: POLICY; Schema: raw; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON raw.landed_event AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON raw.landed_event AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: landed_event_default tenant_boundary; Type: POLICY; Schema: raw; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON raw.landed_event_default AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON raw.landed_event_default AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: event_patch; Type: ROW SECURITY; Schema: staging; Owner: sitevault_owner
@@ -4832,31 +4832,31 @@ ALTER TABLE staging.mapping_path_set ENABLE ROW LEVEL SECURITY;
 -- Name: event_patch oversight; Type: POLICY; Schema: staging; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON staging.event_patch FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON staging.event_patch FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: event_schema_s oversight; Type: POLICY; Schema: staging; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON staging.event_schema_s FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON staging.event_schema_s FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: mapping_path_set oversight; Type: POLICY; Schema: staging; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON staging.mapping_path_set FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON staging.mapping_path_set FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: site_tracking_events_s oversight; Type: POLICY; Schema: staging; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON staging.site_tracking_events_s FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON staging.site_tracking_events_s FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: site_tracking_events_s_default oversight; Type: POLICY; Schema: staging; Owner: sitevault_owner
 --
 
-CREATE POLICY oversight ON staging.site_tracking_events_s_default FOR SELECT TO sitevault_judge, sitevault_auditor USING (true);
+CREATE POLICY oversight ON staging.site_tracking_events_s_default FOR SELECT TO sitevault_auditor, sitevault_judge USING (true);
 
 --
 -- Name: site_tracking_events_s; Type: ROW SECURITY; Schema: staging; Owner: sitevault_owner
@@ -4874,31 +4874,31 @@ ALTER TABLE staging.site_tracking_events_s_default ENABLE ROW LEVEL SECURITY;
 -- Name: event_patch tenant_access; Type: POLICY; Schema: staging; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON staging.event_patch TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON staging.event_patch TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: event_schema_s tenant_access; Type: POLICY; Schema: staging; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON staging.event_schema_s TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON staging.event_schema_s TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: mapping_path_set tenant_access; Type: POLICY; Schema: staging; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON staging.mapping_path_set TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON staging.mapping_path_set TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_tracking_events_s tenant_access; Type: POLICY; Schema: staging; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON staging.site_tracking_events_s TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON staging.site_tracking_events_s TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_tracking_events_s_default tenant_access; Type: POLICY; Schema: staging; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_access ON staging.site_tracking_events_s_default TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_access ON staging.site_tracking_events_s_default TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: event_patch tenant_active; Type: POLICY; Schema: staging; Owner: sitevault_owner
@@ -4934,31 +4934,31 @@ CREATE POLICY tenant_active ON staging.site_tracking_events_s_default AS RESTRIC
 -- Name: event_patch tenant_boundary; Type: POLICY; Schema: staging; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON staging.event_patch AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON staging.event_patch AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: event_schema_s tenant_boundary; Type: POLICY; Schema: staging; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON staging.event_schema_s AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON staging.event_schema_s AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: mapping_path_set tenant_boundary; Type: POLICY; Schema: staging; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON staging.mapping_path_set AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON staging.mapping_path_set AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_tracking_events_s tenant_boundary; Type: POLICY; Schema: staging; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON staging.site_tracking_events_s AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON staging.site_tracking_events_s AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: site_tracking_events_s_default tenant_boundary; Type: POLICY; Schema: staging; Owner: sitevault_owner
 --
 
-CREATE POLICY tenant_boundary ON staging.site_tracking_events_s_default AS RESTRICTIVE TO sitevault_owner, sitevault_reader, sitevault_eraser USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
+CREATE POLICY tenant_boundary ON staging.site_tracking_events_s_default AS RESTRICTIVE TO sitevault_eraser, sitevault_owner, sitevault_reader USING ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk))) WITH CHECK ((tenant_hk = ( SELECT auth.current_tenant_hk() AS current_tenant_hk)));
 
 --
 -- Name: SCHEMA audit; Type: ACL; Schema: -; Owner: sitevault_owner
