@@ -139,7 +139,8 @@ def _sealed(
     return seal(
         ReleasePlan(
             format=FORMAT,
-            made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            # To the microsecond: the same changes planned anew are another plan, however soon.
+            made_at=datetime.now(UTC).isoformat(timespec="microseconds"),
             identity=identity,
             shape=bundle.shape,
             server_version=target.ground.conn.info.server_version,

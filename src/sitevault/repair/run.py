@@ -54,7 +54,7 @@ def draft(ground: Ground, actions: Sequence[Action], not_mended: Sequence[str] =
         with ground.transaction(), ground.conn.transaction(force_rollback=True):
             plan = Plan(
                 format=FORMAT,
-                made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+                made_at=datetime.now(UTC).isoformat(timespec="microseconds"),
                 database=ground.database_id(),
                 house=ground.house,
                 actions=tuple(actions),
