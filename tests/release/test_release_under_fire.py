@@ -149,7 +149,7 @@ def test_a_job_that_is_killed_at_its_work_does_not_hold_the_release_up(environme
 def test_a_lock_that_is_not_given_back_is_waited_for_within_bounds_and_given_up_cleanly(
     environment: Environment, relation: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sitevault.release.deploy.LOCK_PAUSES_SECONDS", (0.1, 0.2))
+    monkeypatch.setattr("sitevault.release.locks.PAUSES_SECONDS", (0.1, 0.2))
     environment.planned()
     before = len(environment.traffic.sent)
     with _held_once_deploying(environment, relation):

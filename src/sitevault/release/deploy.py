@@ -49,9 +49,6 @@ from sitevault.release.undo import Undone
 from sitevault.repair.ground import Ground
 from sitevault.tenancy.audit_log import Action
 
-LOCK_PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""Between attempts to get the locks; each waits 3 s at most, so that traffic never queues for long."""
-
 PROBED_EVENTS = 50
 PROBE_SECONDS = 3.0
 """The rehearsal tries more; here every second is one that locks are held."""
@@ -146,7 +143,7 @@ class Deploy:
                 self._require_leave()
                 self._pause()
                 try:
-                    objects = self._apply_patiently()
+                    objects = locks.patiently(self.target, self.teller, "apply", self._apply)
                 except BaseException as error:
                     self._give_up(error)
                     raise
@@ -234,23 +231,6 @@ class Deploy:
             if record.find(self.target.ground, self.plan.digest) is None:
                 pause.resume(self.target, self.teller, release_id=self.plan.digest)
                 self.teller("deploy", f"Nothing was changed: {type(error).__name__}")
-
-    def _apply_patiently(self) -> tuple[str, ...]:
-        """The transaction, again and again while somebody holds a lock, a bounded number of times."""
-        for attempt, wait in enumerate((*LOCK_PAUSES_SECONDS, None), 1):
-            try:
-                return self._apply()
-            except (errors.LockNotAvailable, errors.DeadlockDetected) as error:
-                if wait is None:
-                    raise ReleaseError(
-                        f"Somebody held a lock each of {attempt} times: {error.diag.message_primary}. "
-                        "Nothing was changed.",
-                        fix="See who, and deploy again when they are done.",
-                        command=f"sitevault release preflight --env {self.target.environment}",
-                    ) from error
-                self.teller("apply", f"Somebody holds a lock; again in {wait:g} s", attempt=attempt)
-                time.sleep(wait)
-        raise AssertionError("unreachable")
 
     def _apply(self) -> tuple[str, ...]:
         ground = self.target.ground

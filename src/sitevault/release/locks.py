@@ -9,17 +9,44 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from psycopg import errors, sql
 
 from sitevault.db.catalog import CatalogSnapshot, Change, Object
+from sitevault.release.events import Teller
 from sitevault.release.lock import SQL
-from sitevault.release.model import Bundle
+from sitevault.release.model import Bundle, ReleaseError
 from sitevault.release.target import Target
 
+PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Between attempts to get the locks; each waits 3 s at most, so that traffic never queues for long."""
 SECONDS = 2.0
 _LOOK_SECONDS = 0.02
+
+Result = TypeVar("Result")
+
+
+def patiently(target: Target, teller: Teller, step: str, attempt: Callable[[], Result]) -> Result:
+    """The attempt, a bounded number of times while somebody holds a lock; each is whole or nothing.
+
+    Raises ReleaseError when that was in vain, and whatever else the attempt raises.
+    """
+    for number, wait in enumerate((*PAUSES_SECONDS, None), 1):
+        try:
+            return attempt()
+        except (errors.LockNotAvailable, errors.DeadlockDetected) as error:
+            if wait is None:
+                raise ReleaseError(
+                    f"Somebody held a lock each of {number} times: {error.diag.message_primary}. "
+                    "Nothing was changed.",
+                    fix="See who, and try again when they are done.",
+                    command=f"sitevault release preflight --env {target.environment}",
+                ) from error
+            teller(step, f"Somebody holds a lock; again in {wait:g} s", attempt=number)
+            time.sleep(wait)
+    raise AssertionError("unreachable")
 
 
 def relations(bundle: Bundle, before: CatalogSnapshot) -> list[str]:

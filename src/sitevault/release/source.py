@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import msgspec
 from msgspec import Meta
 
-from sitevault.errors import SitevaultError
+from sitevault.errors import SitevaultError, UsageError
 from sitevault.release.model import Allowance, BundleError, Claim, File, Setting, Shape
 from sitevault.staging.mapping import FIELDS
 from sitevault.tenancy.schemas import compile_schema
@@ -93,9 +93,12 @@ class Source:
 
 
 def read(directory: Path) -> Source:
-    """The directory. Raises BundleError for a name, an encoding, a double, a gap or a key that is wrong."""
+    """The directory.
+
+    Raises UsageError where there is none, BundleError for a name, an encoding, a double, a gap or a wrong key.
+    """
     if not directory.is_dir():
-        raise BundleError(
+        raise UsageError(
             f"{directory} is not a directory.", fix="Begin one:", command="sitevault release init DIR"
         )
     manifest = _manifest(directory / MANIFEST)

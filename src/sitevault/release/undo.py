@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from functools import partial
+from typing import NamedTuple
 
 import psycopg
 from psycopg import errors
@@ -19,12 +18,8 @@ from sitevault.release.record import Released
 from sitevault.release.target import Target
 from sitevault.tenancy.audit_log import Action
 
-LOCK_PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
-
 SHORTEST_ID = 6
 """Digits of a plan's digest that name a release."""
-
-Result = TypeVar("Result")
 
 
 class Undone(NamedTuple):
@@ -54,7 +49,8 @@ def undo(target: Target, to: str | None, why: str, teller: Teller) -> list[Undon
         try:
             for released in chosen:
                 teller.release_id = released.release_id
-                done.append(_patiently(teller, lambda released=released: _undo(target, released, why, teller)))  # type: ignore[misc]
+                attempt = partial(_undo, target, released, why, teller)
+                done.append(locks.patiently(target, teller, "undo", attempt))
         finally:
             pause.resume(target, teller, release_id=chosen[0].release_id)
         return done
@@ -160,18 +156,3 @@ def _require_as_left(changes: list[Change], now: CatalogSnapshot) -> None:
             fix="Undoing would lose those changes: first bring back what the release had made.",
             command="sitevault release status",
         )
-
-
-def _patiently(teller: Teller, attempt: Callable[[], Result]) -> Result:
-    for wait in (*LOCK_PAUSES_SECONDS, None):
-        try:
-            return attempt()
-        except (errors.LockNotAvailable, errors.DeadlockDetected) as error:
-            if wait is None:
-                raise ReleaseError(
-                    f"Somebody held a lock each time: {error.diag.message_primary}. Nothing was changed.",
-                    fix="See who, and undo again when they are done.",
-                ) from error
-            teller("undo", f"Somebody holds a lock; again in {wait:g} s")
-            time.sleep(wait)
-    raise AssertionError("unreachable")
