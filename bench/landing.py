@@ -11,9 +11,10 @@ from bench.house import House
 from bench.traffic import Event
 from sitevault import clock
 from sitevault.db.roles import Role
-from sitevault.db.wire import wire_address
+from sitevault.db.wire import wire_address, wire_timestamp
+from sitevault.landing.flush import LandingRow
 from sitevault.landing.identity import identity_of
-from sitevault.landing.writer import LandingRow, LandingWriter, wire_time
+from sitevault.landing.writer import LandingWriter
 
 LATE_DAYS = 30
 _ADDRESS = wire_address("203.0.113.7")
@@ -33,7 +34,7 @@ def row(event: Event, received: datetime) -> LandingRow:
         holder.tenant_hk,
         holder.api_key_hk,
         identity_of(body, holder.tenant_hk, received, LATE_DAYS).bytes,
-        wire_time(received),
+        wire_timestamp(received),
         _ADDRESS,
         "bench-server/1.0",
         None,

@@ -12,7 +12,8 @@ import uvloop
 from sitevault import config
 from sitevault.collector import server
 from sitevault.db.connect import open_database
-from sitevault.landing.writer import EVENTS_PER_BATCH_ID, Landed, LandingRow, LandingWriter
+from sitevault.landing.flush import EVENTS_PER_BATCH_ID, LandingRow
+from sitevault.landing.writer import Landed, LandingWriter
 from sitevault.supervisor import lifeline
 
 

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 from sitevault import clock
 from sitevault.db.connect import Database
 from sitevault.db.roles import Role
-from sitevault.db.wire import wire_address
+from sitevault.db.wire import wire_address, wire_timestamp
+from sitevault.landing.flush import LandingRow
 from sitevault.landing.identity import identity_of
-from sitevault.landing.writer import LandingRow, LandingWriter, wire_time
+from sitevault.landing.writer import LandingWriter
 from sitevault.tenancy.keys import KeyKind, create_key
 from sitevault.tenancy.tenants import add_tenant
 
@@ -61,7 +62,7 @@ def row(who: Sender, payload: bytes | dict[str, Any], *, received: datetime | No
         tenant_hk=who.tenant_hk,
         api_key_hk=who.api_key_hk,
         event_id=identity_of(body, who.tenant_hk, received, 30).bytes,
-        received_timestamp=wire_time(received),
+        received_timestamp=wire_timestamp(received),
         client_ip=wire_address("203.0.113.77"),
         user_agent=FIREFOX,
         origin="https://spa.example",

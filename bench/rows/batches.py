@@ -16,10 +16,11 @@ from bench.load import Load
 from bench.settings import Row, Settings
 from bench.watch import peak_megabytes, watch
 from sitevault.db.roles import Role
-from sitevault.landing.writer import LandingRow
+from sitevault.landing.flush import LandingRow
 
 BATCH = 100
-CONNECTIONS = 8
+CONNECTIONS = 16
+"""Enough that some are read while others are written."""
 ROWS = 20_000
 ROWS_PER_COMMIT = 5_000
 """As many as the collector puts into one flush at most."""

@@ -11,7 +11,7 @@ import httpx
 
 from collecting import EVENT, PAGE, RunningCollector, StartCollector, Tenant, make_tenant
 from sitevault.db.connect import Database
-from sitevault.landing.writer import EVENTS_PER_BATCH_ID
+from sitevault.landing.flush import EVENTS_PER_BATCH_ID
 
 
 def test_an_answered_event_is_committed(client: httpx.Client, admin, tenant: Tenant):

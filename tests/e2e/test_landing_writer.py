@@ -8,23 +8,27 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 
 from sitevault import clock
+from sitevault.db import wire
 from sitevault.db.connect import Database
 from sitevault.db.roles import Role
+from sitevault.db.wire import wire_address, wire_timestamp
+from sitevault.landing import flush
 from sitevault.landing import writer as landing
-from sitevault.landing.writer import EVENTS_PER_BATCH_ID, LandingRow, LandingWriter, NotLandedError, wire_time
+from sitevault.landing.flush import EVENTS_PER_BATCH_ID, LandingRow
+from sitevault.landing.writer import LandingWriter, NotLandedError
 from sitevault.reasons import Reason
 
 TENANT, KEY = b"t" * 32, b"k" * 32
 
 
 def row(payload: bytes, **changed: Any) -> LandingRow:
-    fields = (TENANT, KEY, uuid4().bytes, wire_time(clock.now()), None, None, None, None, "track", payload)
+    fields = (TENANT, KEY, uuid4().bytes, wire_timestamp(clock.now()), None, None, None, None, "track", payload)
     return LandingRow(*fields)._replace(**changed)
 
 
@@ -46,6 +50,13 @@ async def outcomes(database: Database, submissions: list[list[LandingRow]]) -> l
         return await asyncio.gather(*(writer.submit(rows) for rows in submissions), return_exceptions=True)
 
 
+@pytest.fixture(params=["one statement", "COPY"])
+def _either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How the flushes of a test are written, which their size decides otherwise."""
+    if request.param == "COPY":
+        monkeypatch.setattr(flush, "SMALL_EVENTS", 0)
+
+
 def reasons(answers: list[Any]) -> list[Reason | None]:
     return [answer.reason if isinstance(answer, NotLandedError) else None for answer in answers]
 
@@ -62,6 +73,7 @@ def test_what_is_submitted_together_is_one_flush(database: Database, admin: Any)
     assert admin.execute("SELECT batch_id, events FROM raw.batch").fetchall() == [(batch_id, 4)]
 
 
+@pytest.mark.usefixtures("_either_way")
 @pytest.mark.parametrize(
     "poison",
     [
@@ -80,6 +92,62 @@ def test_a_poison_row_costs_its_own_request_and_never_the_neighbours(
     kept = admin.execute("SELECT (payload->>'n')::int FROM raw.landed_event ORDER BY 1").fetchall()
     assert kept == [(n,) for n in range(9)]
     assert admin.execute("SELECT sum(events) FROM raw.batch").fetchone() == (9,)
+
+
+@pytest.mark.usefixtures("_either_way")
+def test_every_column_is_as_it_was_submitted(database: Database, admin: Any):
+    full = row(
+        '{"größe": "\\u00e9", "n": 1e5 }'.encode(),
+        client_ip=wire_address("2001:db8::7"),
+        user_agent="Ünïcode/1.0",
+        origin="https://shop.example",
+        geo_hint="de",
+        protocol="batch",
+    )
+    rows = [full, row(b"[]", client_ip=wire_address("203.0.113.9"), tenant_hk=b"u" * 32), row(b"{}")]
+    (landed, *_) = asyncio.run(outcomes(database, [[one] for one in rows]))
+    stored = admin.execute(
+        "SELECT raw_event_id, tenant_hk, api_key_hk, event_id, received_timestamp, host(client_ip), user_agent,"
+        " origin, geo_hint, protocol, payload::text FROM raw.landed_event ORDER BY raw_event_id"
+    ).fetchall()
+    addresses = ["2001:db8::7", "203.0.113.9", None]
+    assert stored == [
+        (
+            landed.first_raw_event_id + place,
+            *(one.tenant_hk, one.api_key_hk, UUID(bytes=one.event_id), wire.moment(one.received_timestamp)),
+            *(address, one.user_agent, one.origin, one.geo_hint, one.protocol, one.payload.decode()),
+        )
+        for place, (one, address) in enumerate(zip(rows, addresses, strict=True))
+    ]
+    assert admin.execute("SELECT batch_id, events, tenant_hks, tenant_events FROM raw.batch").fetchall() == [
+        (landed.batch_id, 3, [TENANT, b"u" * 32], [2, 1])
+    ]
+
+
+def test_after_a_large_flush_those_who_come_soon_share_the_next(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(landing, "GATHER_SECONDS", 0.5)
+
+    async def run() -> tuple[Any, Any]:
+        async with writing(database) as writer:
+            await writer.submit([row(b"{}")] * landing.BUSY_EVENTS)
+            early = writer.submit([row(b"{}")])
+            await asyncio.sleep(0.1)
+            return await asyncio.gather(early, writer.submit([row(b"{}")]))
+
+    early, late = asyncio.run(run())
+    assert early.batch_id == late.batch_id
+
+
+def test_who_comes_alone_does_not_wait_for_others(database: Database, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(landing, "GATHER_SECONDS", 3600)
+
+    async def run() -> list[int]:
+        async with writing(database) as writer:
+            return [(await writer.submit([row(b"{}")])).batch_id for _ in range(3)]
+
+    assert len(set(asyncio.run(run()))) == 3
 
 
 def test_a_submission_is_never_split_over_two_flushes(
@@ -140,7 +208,7 @@ def test_a_flush_under_which_a_partition_is_made_is_written_again(database: Data
             await psycopg.AsyncConnection.connect(database.admin_conninfo) as maker,
         ):
             await maker.execute("SELECT ops.ensure_partition('raw.landed_event', %s::date)", (far.date(),))
-            landing = writer.submit([row(b"{}", received_timestamp=wire_time(far))])
+            landing = writer.submit([row(b"{}", received_timestamp=wire_timestamp(far))])
             await until_somebody_waits(admin)
             await maker.commit()
             await asyncio.wait_for(landing, 10)

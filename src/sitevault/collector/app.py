@@ -22,8 +22,10 @@ from sitevault.collector.ratelimit import RateLimiter
 from sitevault.collector.receipts import BadEventIdError, ReceiptReader, read_event_id
 from sitevault.collector.request import Receive, Request, Scope, Send
 from sitevault.config import Config
+from sitevault.db.wire import wire_timestamp
+from sitevault.landing.flush import LandingRow
 from sitevault.landing.identity import wire_identity
-from sitevault.landing.writer import Landed, LandingRow, LandingWriter, NotLandedError, wire_time
+from sitevault.landing.writer import Landed, LandingWriter, NotLandedError
 from sitevault.reasons import Reason
 from sitevault.tenancy.keyring import KeyGrant, Keyring
 from sitevault.tenancy.keys import KeyKind
@@ -188,7 +190,7 @@ class Collector:
 
     def _rows(self, request: Request, grant: KeyGrant, delivery: Delivery) -> list[LandingRow]:
         received = clock.now()
-        moment = wire_time(received)
+        moment = wire_timestamp(received)
         client = self._clients.read(request)
         late_days = self._config.late_days
         return [

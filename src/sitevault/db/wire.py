@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -54,6 +54,11 @@ def wire_address(text: str) -> bytes | None:
 def wire_timestamp(moment: datetime) -> int:
     """A timestamptz as PostgreSQL sends it: microseconds since 2000-01-01 UTC, an int8."""
     return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment(stamp: int) -> datetime:
+    """The moment of a `wire_timestamp`."""
+    return _EPOCH + stamp * _MICROSECOND
 
 
 @lru_cache(maxsize=1024)
@@ -150,7 +155,22 @@ def texts(values: Sequence[str | None]) -> WireArray:
     return _array(25, len(values), b"".join(map(framed, values)), nulls=True)
 
 
-def int8s(values: Sequence[int]) -> WireArray:
+def jsons(values: Sequence[bytes]) -> WireArray:
+    """json[] of their texts."""
+    return _array(114, len(values), b"".join(map(framed_bytes, values)))
+
+
+def addresses(values: Sequence[bytes | None]) -> WireArray:
+    """inet[] of `wire_address`es."""
+    return _array(869, len(values), b"".join(map(framed_bytes, values)), nulls=True)
+
+
+def int4s(values: Collection[int]) -> WireArray:
+    """int4[]."""
+    return _array(23, len(values), b"".join([_int4s_of(4, value) for value in values]))
+
+
+def int8s(values: Collection[int]) -> WireArray:
     """int8[]."""
     return _array(20, len(values), b"".join([_int8s_of(8, value) for value in values]))
 

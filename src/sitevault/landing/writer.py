@@ -4,33 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from struct import Struct
 from time import monotonic
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import psycopg
 
 from sitevault.db import queries
 from sitevault.db.partitions import lost_its_partition
-from sitevault.db.wire import COPY_END, COPY_HEAD, framed_bytes
+from sitevault.landing import flush
+from sitevault.landing.flush import LandingRow
 from sitevault.reasons import Reason
 
 log = logging.getLogger(__name__)
 
 _SQL = queries.load("landing")
 
-EVENTS_PER_BATCH_ID = 65_536
-"""raw_event_id = batch_id * 65,536 + place in the batch."""
-
 MAX_FLUSH_EVENTS = 5_000
 MAX_FLUSH_BYTES = 8 * 1024 * 1024
 ROW_OVERHEAD_BYTES = 256
 """What a waiting event costs beside its payload."""
+
+BUSY_EVENTS = 8
+GATHER_SECONDS = 0.003
+"""From one flush to the next where the one carried so many: each costs as much as the events of a millisecond."""
 
 GRACE_SECONDS = 0.5
 """How long what was not yet sent waits for a lost connection to come back before it is refused."""
@@ -39,35 +38,6 @@ LONGEST_RETRY_SECONDS = 1.0
 CONNECT_SECONDS = 5.0
 PARTITION_MOVES = 3
 """How often a flush is written again because a partition was made under it."""
-
-_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
-# Number of fields; batch_id, raw_event_id, tenant_hk, api_key_hk, event_id, received_timestamp, each with length.
-_row_head = Struct("!hiqiqi32si32si16siq").pack
-_length = Struct("!i").pack
-_FIELDS = 12
-_WRITE_BYTES = 256 * 1024
-"""What is put together before it is given to the connection: each time costs a turn of the event loop."""
-
-
-class LandingRow(NamedTuple):
-    """One row of raw.landed_event after batch_id and raw_event_id, in the wire form of its columns."""
-
-    tenant_hk: bytes
-    api_key_hk: bytes
-    event_id: bytes
-    """The UUID's 16 bytes."""
-    received_timestamp: int
-    """See `wire_time`."""
-    client_ip: bytes | None
-    """See `db.wire.wire_address`."""
-    user_agent: str | None
-    origin: str | None
-    geo_hint: str | None
-    protocol: str
-    payload: bytes
-    """JSON that PostgreSQL is known to accept, byte for byte as it was received."""
 
 
 class Landed(NamedTuple):
@@ -83,18 +53,6 @@ class NotLandedError(Exception):
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason)
         self.reason = reason
-
-
-class _NothingSentError(Exception):
-    """The connection was found lost before anything of the flush was sent: it may be sent again."""
-
-
-Connection: TypeAlias = "psycopg.AsyncConnection[Any]"
-
-
-def wire_time(moment: datetime) -> int:
-    """A timestamptz as PostgreSQL sends it: microseconds since 2000-01-01 UTC."""
-    return (moment - _EPOCH) // _MICROSECOND
 
 
 class _Submission:
@@ -125,7 +83,7 @@ class LandingWriter:
 
     def __init__(
         self,
-        connect: Callable[[], Awaitable[Connection]],
+        connect: Callable[[], Awaitable[flush.Connection]],
         *,
         max_events: int,
         max_bytes: int,
@@ -143,6 +101,8 @@ class LandingWriter:
         self._closing = False
         self._task: asyncio.Task[None] | None = None
         self._giving_up: asyncio.TimerHandle | None = None
+        self._flush_began = 0.0
+        self._flushed_events = 0
         self.events = 0
         """Events waiting for their commit, those of the running flush included."""
         self.bytes = 0
@@ -216,14 +176,15 @@ class LandingWriter:
                 await _close(connection)
         self._cancel_giving_up()
 
-    async def _open(self) -> Connection:
+    async def _open(self) -> flush.Connection:
         connection = await self._connect()
+        await connection.set_autocommit(True)
         await connection.execute(_SQL.insist_on_durability)
-        await connection.commit()
         return connection
 
-    async def _flush_while_connected(self, connection: Connection) -> None:
+    async def _flush_while_connected(self, connection: flush.Connection) -> None:
         while True:
+            await self._gather()
             if not self._waiting:
                 if self._closing:
                     return
@@ -236,7 +197,7 @@ class LandingWriter:
             try:
                 async with asyncio.timeout(submissions[0].deadline - monotonic()):
                     await self._store_or_bisect(connection, submissions)
-            except _NothingSentError:
+            except flush.NothingSentError:
                 self._put_back(submissions)
                 self._lost()
                 return
@@ -246,6 +207,11 @@ class LandingWriter:
                 return
             finally:
                 self._settle(submissions)
+
+    async def _gather(self) -> None:
+        """Where many come, more of them share a flush; who comes alone does not wait."""
+        if self._flushed_events >= BUSY_EVENTS and not self._closing:
+            await asyncio.sleep(self._flush_began + GATHER_SECONDS - monotonic())
 
     def _regained(self) -> None:
         self._available.set()
@@ -310,7 +276,7 @@ class LandingWriter:
     # -- the flush -----------------------------------------------------------------------------------------
 
     async def _store_or_bisect(
-        self, connection: Connection, submissions: Sequence[_Submission], again: int = PARTITION_MOVES
+        self, connection: flush.Connection, submissions: Sequence[_Submission], again: int = PARTITION_MOVES
     ) -> None:
         """Store them; where PostgreSQL refuses the data, halve until only the culprit's submission is refused."""
         try:
@@ -330,85 +296,19 @@ class LandingWriter:
             await self._store_or_bisect(connection, submissions[:middle])
             await self._store_or_bisect(connection, submissions[middle:])
 
-    async def _store(self, connection: Connection, submissions: Sequence[_Submission]) -> None:
-        began = monotonic()
-        try:
-            landed, events = await self._write(connection, submissions)
-            await connection.commit()
-        except (psycopg.DataError, psycopg.IntegrityError):
-            await connection.rollback()
-            raise
-        for submission, place in zip(submissions, landed, strict=True):
-            submission.land(place)
-        self._on_flush(events, monotonic() - began)
-
-    async def _write(self, connection: Connection, submissions: Sequence[_Submission]) -> tuple[list[Landed], int]:
-        landed: list[Landed] = []
-        async with connection.cursor() as cursor:
-            batch_id = await _open_flush(cursor)
-            raw_event_id = first = batch_id * EVENTS_PER_BATCH_ID
-            async with cursor.copy(_SQL.copy_events) as copy:
-                pieces, size = [COPY_HEAD], 0
-                for submission in submissions:
-                    landed.append(Landed(batch_id, raw_event_id))
-                    pieces += _wire_rows(batch_id, raw_event_id, submission.rows)
-                    raw_event_id += len(submission.rows)
-                    size += submission.size
-                    if size > _WRITE_BYTES:
-                        await copy.write(b"".join(pieces))
-                        pieces, size = [], 0
-                await copy.write(b"".join((*pieces, COPY_END)))
-            await cursor.execute(_SQL.insert_manifest, _manifest(batch_id, submissions))
-        return landed, raw_event_id - first
+    async def _store(self, connection: flush.Connection, submissions: Sequence[_Submission]) -> None:
+        self._flush_began = began = monotonic()
+        size = sum(submission.size for submission in submissions)
+        batch_id = await flush.write(connection, [submission.rows for submission in submissions], size)
+        raw_event_id = first = batch_id * flush.EVENTS_PER_BATCH_ID
+        for submission in submissions:
+            submission.land(Landed(batch_id, raw_event_id))
+            raw_event_id += len(submission.rows)
+        self._flushed_events = raw_event_id - first
+        self._on_flush(self._flushed_events, monotonic() - began)
 
 
-def _wire_rows(batch_id: int, first: int, rows: Sequence[LandingRow]) -> Iterator[bytes]:
-    """Rows of a binary COPY, put together by hand: the driver's own way takes twice as long."""
-    for number, row in enumerate(rows, first):
-        tenant_hk, api_key_hk, event_id, received, client_ip, user_agent, origin, geo_hint, protocol, payload = row
-        yield (
-            _row_head(
-                _FIELDS, 8, batch_id, 8, number, 32, tenant_hk, 32, api_key_hk, 16, event_id, 8, received
-            )
-            + _framed_sender(client_ip, user_agent, origin, geo_hint, protocol)
-            + _length(len(payload))
-            + payload
-        )  # fmt: skip
-
-
-@lru_cache(maxsize=1024)
-def _framed_sender(client_ip: bytes | None, *texts: str | None) -> bytes:
-    """What the events of a request have in common."""
-    return framed_bytes(client_ip) + b"".join(
-        framed_bytes(None if text is None else text.encode()) for text in texts
-    )
-
-
-async def _open_flush(cursor: psycopg.AsyncCursor[Any]) -> int:
-    try:
-        await cursor.execute(_SQL.open_flush)
-    except psycopg.OperationalError as error:
-        raise _NothingSentError from error
-    rows = await cursor.fetchall()
-    return int(rows[0][0])
-
-
-def _manifest(batch_id: int, submissions: Sequence[_Submission]) -> dict[str, object]:
-    # The rows of a submission came with one key, so they are of one tenant and have one time.
-    per_tenant: Counter[bytes] = Counter()
-    for submission in submissions:
-        per_tenant[submission.rows[0].tenant_hk] += len(submission.rows)
-    earliest = min(submission.rows[0].received_timestamp for submission in submissions)
-    return {
-        "batch_id": batch_id,
-        "received": _EPOCH + earliest * _MICROSECOND,
-        "events": per_tenant.total(),
-        "tenant_hks": list(per_tenant),
-        "tenant_events": list(per_tenant.values()),
-    }
-
-
-async def _close(connection: Connection) -> None:
+async def _close(connection: flush.Connection) -> None:
     try:
         await connection.close()
     except psycopg.Error as error:
