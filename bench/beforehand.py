@@ -14,7 +14,7 @@ from multiprocessing.queues import Queue
 
 from bench import landing, traffic
 from bench.house import Holder, Service
-from bench.landing import LandingRow
+from sitevault.landing.flush import LandingRow
 
 SLICES = 6
 """Kept ready: enough for a comparison, during which nothing is made."""

@@ -7,24 +7,28 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeAlias
 
 from psycopg import sql
 
-from bench.figures import Figures, interleave
-from bench.house import Holder, House, Service
-from bench.landing import LandingRow
-from bench.slices import carry, halted
+from bench.figures import Figures
+from bench.house import Holder, House
+from bench.slices import carry, halt, woken_at_last
 from sitevault.db.connect import connect
 from sitevault.db.migrate import migrate
 from sitevault.db.roles import provision_roles
 from sitevault.demo.tenants import ensure_tenants
+from sitevault.landing.flush import LandingRow
 from sitevault.tenancy.keys import digest
 
 EVENTS = 100_000
 GROWN, FRESH = "grown", "fresh"
 _MODEL, _COPY = "small_model", "small"
+
+Pairing: TypeAlias = Callable[..., dict[str, Figures]]
+"""Carries a slice on each side and says what it cost."""
 
 
 @contextmanager
@@ -63,10 +67,12 @@ def fill(small: House, rows: Iterator[LandingRow], events: int, size: int) -> No
     small.admin.execute("VACUUM (ANALYZE)")
 
 
-def compare(
-    house: House, grown: Sequence[list[LandingRow]], small: Sequence[list[LandingRow]]
-) -> dict[str, list[Figures]]:
-    """One slice each to warm up, the others in turn; the copy of the model is dropped afterwards."""
+@contextmanager
+def fresh_copy(house: House, small: Iterator[list[LandingRow]]) -> Iterator[Pairing]:
+    """A copy of the model, dropped afterwards; each call carries a slice into the grown database and one into it.
+
+    In between both workers are halted and hold nothing, so that others can work on the grown database.
+    """
     _drop(house, _COPY)
     house.admin.execute(
         sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(_COPY), sql.Identifier(_MODEL))
@@ -74,26 +80,25 @@ def compare(
     own = house.database.where["dbname"]
     with connect(house.database.clone(_COPY).admin_conninfo, autocommit=True) as inside:
         provision_roles(inside, {})
-    grown_slices, small_slices = iter(grown), iter(small)
     with (
         small_house(house, _COPY) as fresh,
         house.module("bench.drain", own) as at_grown,
         house.module("bench.drain", _COPY) as at_fresh,
+        woken_at_last(at_grown, at_fresh),
     ):
-        sides = {
-            GROWN: lambda: _alone(house, at_grown, at_fresh, next(grown_slices)),
-            FRESH: lambda: _alone(fresh, at_fresh, at_grown, next(small_slices)),
-        }
-        for side in sides.values():
-            side()
-        measured = interleave(len(small) - 1, sides)
+        halt(house, at_grown)
+        halt(fresh, at_fresh)
+
+        def pair(rows: list[LandingRow], *, fresh_first: bool = False) -> dict[str, Figures]:
+            turns = [(GROWN, house, at_grown, rows), (FRESH, fresh, at_fresh, next(small))]
+            measured = {}
+            for side, where, worker, slice_rows in reversed(turns) if fresh_first else turns:
+                measured[side] = carry(where, worker, slice_rows)
+                halt(where, worker)
+            return measured
+
+        yield pair
     _drop(house, _COPY)
-    return measured
-
-
-def _alone(house: House, worker: Service, other: Service, rows: list[LandingRow]) -> Figures:
-    with halted(other):
-        return carry(house, worker, rows)
 
 
 def _drop(house: House, name: str) -> None:

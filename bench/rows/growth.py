@@ -19,11 +19,13 @@ from bench.beforehand import Ahead
 from bench.beside import FRESH, GROWN
 from bench.figures import Bar, Figures, HarnessError, Point, Result, Spread, judge, ratio, summarise
 from bench.house import House, open_house
-from bench.landing import LandingRow
 from bench.settings import Row, Settings
-from bench.slices import FLUSH, halted, wait_for_worker
+from bench.slices import FLUSH, WAIT_SECONDS, halted, wait_for_worker
 from bench.watch import peak_megabytes, watch
 from sitevault import clock
+from sitevault.db.roles import Role
+from sitevault.landing.flush import LandingRow
+from sitevault.marts import rollup
 
 SPAN = timedelta(days=28)
 """Within `late_days`: an event older than that is taken to have happened when it came."""
@@ -48,6 +50,15 @@ _PARENTS = (
 RATE, CPU, WAL = "events/s", "CPU us/event", "WAL bytes/event"
 RATE_RATIO, CPU_RATIO = "rate, grown / fresh", "CPU per event, fresh / grown"
 BARS = {RATE_RATIO: Bar(0.85), CPU_RATIO: Bar(0.85), "worker peak MB": Bar(300, at_least=False)}
+
+
+class Walked(NamedTuple):
+    """What a part of the way took, everything the server did included."""
+
+    events: int
+    seconds: float
+    cpu_seconds: float
+    wal_bytes: float
 
 
 class Mark(NamedTuple):
@@ -110,22 +121,46 @@ class _Growing:
         every = max(self.wanted // MARKS, min(self.wanted // 2, beside.EVENTS))
         targets = (self.control + self.size * len(small), *range(every, self.wanted + 1, every))
         for target in (one for one in targets if one - self.size * len(small) > self.events):
-            on_the_way = self._walk(target - self.size * len(small))
-            if self.stopped_early and self.marks and self.events - self.marks[-1].events < every // 2:
-                # Every mark ends in a checkpoint; soon after it pages are logged whole once more.
-                return
-            grown = [self._next_slice() for _ in small]
-            if not self.marks and not self.began_with:
-                # As the model was: without statistics the planner would make the difference.
-                self._house.admin.execute("VACUUM (ANALYZE)")
-            with halted(made.service):
-                measured = beside.compare(self._house, grown, small)
-            self.marks.append(Mark(self.events, on_the_way, measured, self._house.count(_DATABASE)))
-            self._tell_mark()
+            with beside.fresh_copy(self._house, iter(small)) as pair:
+                mark = self._approach(target, pair)
+            if mark is not None:
+                self.marks.append(mark)
+                self._tell_mark()
             if self.stopped_early:
                 return
 
-    def _walk(self, target: int) -> Figures:
+    def _approach(self, target: int, pair: beside.Pairing) -> Mark | None:
+        """Up to the target, with a pair of slices after every part of the way: no checkpoint falls on all of them.
+
+        The control's are together, where both databases hold as many events. None where there was no time for any.
+        """
+        begin, is_control = self.events, not self.marks and not self.began_with
+        measured: dict[str, list[Figures]] = {GROWN: [], FRESH: []}
+        walked: list[Walked] = []
+        for number in range(self.rounds):
+            ahead = (target - begin) * (number + 1) // self.rounds
+            end = begin + ahead - ahead % self.size
+            if is_control:
+                end = target - self.size * (self.rounds - 1 - number)
+            goal = end - self.size * (1 if number else 2)  # the first slice warms up
+            if goal > self.events:
+                walked.append(self._walk(goal))
+                if self.stopped_early and (self.marks or number):
+                    break
+                if is_control:
+                    # As the model was: without statistics the planner would make the difference.
+                    self._house.admin.execute("VACUUM (ANALYZE)")
+                self._roll_days()
+            with halted(self._ahead.service):
+                if not number:
+                    pair(self._next_slice())
+                for side, figures in pair(self._next_slice(), fresh_first=number % 2 == 1).items():
+                    measured[side].append(figures)
+            if self.stopped_early:
+                break
+        return Mark(self.events, _sum(walked), measured, self._house.count(_DATABASE)) if measured[GROWN] else None
+
+    def _walk(self, target: int) -> Walked:
         """All stages at once, until so many events are there or it is time to stop."""
         first = self.events
         with ExitStack() as at_work:
@@ -138,17 +173,12 @@ class _Growing:
                     self.stopped_early = self._reason_to_stop()
                 wait_for_worker(self._house)
             self.peak_mb = max(self.peak_mb, *(peak_megabytes(one.pid) for one in workers))
-        count = self.events - first
-        return {
-            "events/s": count / cost.seconds,
-            "CPU us/event": sum(cost.cpu.values()) * 1e6 / count,
-            "WAL bytes/event": cost.wal_bytes / count,
-        }
+        return Walked(self.events - first, cost.seconds, sum(cost.cpu.values()), cost.wal_bytes)
 
-    def _next_slice(self) -> list[LandingRow]:
-        rows = self._ahead.take()
-        self.events += len(rows)
-        return rows
+    def _roll_days(self) -> None:
+        """What the walk left to be rolled up is its own, not that of the slices after it."""
+        with self._house.database.connect(Role.WORKER, autocommit=True) as conn:
+            rollup.roll_days(conn, seconds=WAIT_SECONDS, again_seconds=0)
 
     def _small_database(self) -> list[list[LandingRow]]:
         """Made ready; returns the slices that are carried into each of its copies."""
@@ -160,6 +190,11 @@ class _Growing:
                 self._make_partitions(small)
                 beside.fill(small, rows, self.control, self.size)
             return [list(itertools.islice(rows, self.size)) for _ in range(self.rounds + 1)]
+
+    def _next_slice(self) -> list[LandingRow]:
+        rows = self._ahead.take()
+        self.events += len(rows)
+        return rows
 
     @staticmethod
     def _make_partitions(house: House) -> None:
@@ -213,10 +248,11 @@ def _result(growing: _Growing) -> Result:
         ["Every landed event is in the vault."],
         [
             *growing.notes,
-            "At each mark the grown database and a fresh one, made anew and holding the first hundred thousand "
-            f"events of the same traffic, take {growing.rounds} slices of {growing.size:,} events each, in turn, "
-            f"on one server: landed by the collector's writer ({FLUSH} to a flush) while the worker is halted, "
-            "then drained by one worker. CPU is the worker's and that of the backends which serve it.",
+            "On the way to each mark, evenly apart, the grown database and a fresh one, made anew and holding the "
+            f"first hundred thousand events of the same traffic, take {growing.rounds} slices of {growing.size:,} "
+            f"events each, in turn, on one server: landed by the collector's writer ({FLUSH} to a flush) while "
+            "the worker is halted, then drained by one worker. CPU is the worker's and that of its lanes' "
+            "backends. Before that, days that are over are rolled up: that work is counted on the way.",
             "The first mark is the control: both databases hold as many events, what differs is the harness.",
             f"On the way all stages are at work at once, with {WORKERS} workers; CPU and WAL there include all "
             "that the server does, landing, checkpoints and vacuum too; the rate is that of a machine in use.",
@@ -225,6 +261,15 @@ def _result(growing: _Growing) -> Result:
         [_point(mark) for mark in growing.marks],
         stopped and f"Stopped at {growing.events:,} of {growing.wanted:,} events: {stopped}.",
     )
+
+
+def _sum(walked: list[Walked]) -> Figures:
+    events = sum(part.events for part in walked)
+    return {
+        "events/s": events / sum(part.seconds for part in walked),
+        "CPU us/event": sum(part.cpu_seconds for part in walked) * 1e6 / events,
+        "WAL bytes/event": sum(part.wal_bytes for part in walked) / events,
+    }
 
 
 def _point(mark: Mark) -> Point:
