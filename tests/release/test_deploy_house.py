@@ -19,8 +19,10 @@ from sitevault.release.deploy import deploy
 from sitevault.release.environments import Environments
 from sitevault.release.events import Event, Teller, silent
 from sitevault.release.model import File, Setting
+from sitevault.release.observe import look
 from sitevault.release.target import Target
 from sitevault.release.undo import undo
+from sitevault.tenancy.tenants import change_tenant
 
 REPORT = File("objects/report.sql", "CREATE OR REPLACE VIEW mart.report AS SELECT 1 AS one;\n")
 ACCEPTED = ("no_baseline", "not_probed")
@@ -74,6 +76,25 @@ def test_a_mapping_is_released_and_taken_back(database: Database, house_target: 
     after = house_target.judge.execute(mapping, {"tenant": tenant.tenant_bk}).fetchone()
     assert (after or (None,))[0] in ((before or (None,))[0], {})
     assert [one.state for one in record.releases(house_target.ground)] == ["UNDONE"]
+
+
+def test_a_released_mapping_that_somebody_changed_is_drift(database: Database, house_target: Target) -> None:
+    tenant = make_tenant(database)
+    made = bundle(
+        house_target, settings=[Setting("mapping", tenant.tenant_bk, None, '{"session_id": ["context.sid"]}')]
+    )
+    known = Environments({"testing": house_target.settings}, {})
+
+    def drift() -> tuple[str, str]:
+        (found,) = [one for one in look(house_target, release).results if one.name == "drift"]
+        return found.verdict, found.note
+
+    deploy(house_target, made, plan.make(house_target, made, ACCEPTED), known, silent, ("all",))
+    (release,) = record.releases(house_target.ground)
+    assert drift() == ("PASS", "")
+    with database.connect(Role.MIGRATOR) as conn:
+        change_tenant(conn, tenant.tenant_bk, mapping={"session_id": ["sid"]})
+    assert drift() == ("FAIL", f"changed since: mapping {tenant.tenant_bk}")
 
 
 def test_what_was_released_stands_in_the_chained_audit_log(database: Database, house_target: Target) -> None:

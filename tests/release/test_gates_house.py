@@ -240,6 +240,11 @@ def test_an_object_that_moved_since_is_drift(healthy: Released) -> None:
     assert verdicts(unknown)["drift"] is NO_DATA
 
 
+def test_a_release_that_left_nothing_behind_has_nothing_that_could_drift(healthy: Released) -> None:
+    with healthy.reading() as conn:
+        assert verdicts(judge(conn, "house", healthy.since, drift=lambda: Drift(0)))["drift"] is PASS
+
+
 def test_a_connection_that_commits_by_itself_does_as_well(healthy: Released) -> None:
     with healthy.database.connect(Role.JUDGE, autocommit=True) as conn:
         assert verdicts(judge(conn, "house", healthy.since))["success_rate"] is PASS

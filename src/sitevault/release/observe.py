@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from sitevault.observe.kpis import Verdict
-from sitevault.release import compared, hazards, judge, pause, promote, record, undo
+from sitevault.release import compared, hazards, judge, pause, promote, record, settings, undo
 from sitevault.release.environments import Environments
 from sitevault.release.events import Teller
 from sitevault.release.gates.model import Drift, Probe, Thresholds, thresholds
@@ -88,7 +88,16 @@ def _drift(target: Target, released: Released) -> Drift:
     now = target.snapshot()
     changes = record.recorded_objects(target.ground, released.release_id)
     moved = [str(was.object) for was in changes if now.objects.get(was.object) != was.after]
-    return Drift(len(changes), tuple(moved))
+    put = [
+        one
+        for one in released.decoded_bundle().settings
+        if settings.named(one) in released.decoded_plan().settings
+    ]
+    if put:
+        with target.ground.transaction():
+            moved += map(settings.named, settings.pending(target, put))
+            target.ground.within(None)
+    return Drift(len(changes) + len(put), tuple(moved))
 
 
 @dataclass(frozen=True)

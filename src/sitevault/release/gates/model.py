@@ -110,7 +110,7 @@ class Probe(msgspec.Struct, frozen=True):
 
 
 class Drift(msgspec.Struct, frozen=True):
-    """The released objects: how many were compared with what was released, and which of them differ."""
+    """Objects and settings: how many were compared with what was released, and which of them differ."""
 
     compared: int
     moved: tuple[str, ...] = ()
