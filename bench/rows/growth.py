@@ -151,11 +151,11 @@ class _Growing:
                     # As the model was: without statistics the planner would make the difference.
                     self._house.admin.execute("VACUUM (ANALYZE)")
                 self._roll_days()
+            slices = [self._next_slice() for _ in range(1 if number else 2)]  # while they are still made
             with halted(self._ahead.service):
-                if not number:
-                    pair(self._next_slice())
-                for side, figures in pair(self._next_slice(), fresh_first=number % 2 == 1).items():
-                    measured[side].append(figures)
+                *_, one = [pair(rows, fresh_first=number % 2 == 1) for rows in slices]
+            for side, figures in one.items():
+                measured[side].append(figures)
             if self.stopped_early:
                 break
         return Mark(self.events, _sum(walked), measured, self._house.count(_DATABASE)) if measured[GROWN] else None

@@ -198,6 +198,7 @@ async def until_somebody_waits(admin: psycopg.AsyncConnection[Any]) -> None:
             await asyncio.sleep(0.01)  # nothing tells us of a lock
 
 
+@pytest.mark.usefixtures("_either_way")
 def test_a_flush_under_which_a_partition_is_made_is_written_again(database: Database) -> None:
     far = clock.now() + timedelta(days=400)
 
