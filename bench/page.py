@@ -19,10 +19,8 @@ with its reference, round by round, in one database. Figures are medians, with t
 in brackets. Ratios are taken round by round: trust them more than the absolute figures."""
 REPETITION = """\
 Repeat it with `make bench`. To write this page: `python -m bench --json bench/results.json`, for growth
-`python -m bench growth --json bench/growth.json` (an hour, some 45 GB), then `python -m bench --page`."""
-RECORDED = tuple(
-    Path(__file__).with_name(f"{name}.json") for name in ("results", "growth-before", "growth", "questions")
-)
+`python -m bench growth --json bench/growth.json` (half an hour, some 40 GB), then `python -m bench --page`."""
+RECORDED = tuple(Path(__file__).with_name(f"{name}.json") for name in ("results", "growth"))
 """Runs that are published; what a later one measured again, it replaces."""
 PAGE = Path(__file__).parent.parent / "docs" / "reference" / "benchmarks.md"
 PICTURES = {
@@ -35,9 +33,6 @@ QUIET_LOAD = 0.5
 OWED = {"growth": "rate at 10 million events >= 0.85 x rate at 100 thousand"}
 """Bars of rows that run on their own: named as missing as long as no run of theirs is recorded."""
 WHY = {
-    "single: events/s": """\
-the collector's process takes 130 us of CPU for a post where it has the machine to itself, and 190 where others use
-  the caches: runs of one hour among others said 5,979, 6,308, 6,410 and 8,482.""",
     "batches: ratio to bare COPY": """\
 one process receives, checks and names every event before its COPY, in some 20 us of its one core; PostgreSQL's
   part is half of that. See [the door](../explanation/speed.md#the-door-collector).""",
