@@ -27,21 +27,26 @@ _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 
 class _Arriving:
-    """A body on its way."""
+    """A body on its way, and the task that waits for it and for nothing else."""
 
-    __slots__ = ("crowded_out", "size", "timeout")
+    __slots__ = ("deadline", "ended", "size", "task")
 
-    def __init__(self, timeout: asyncio.Timeout) -> None:
-        self.timeout = timeout
+    def __init__(self, task: asyncio.Task[object], deadline: float) -> None:
+        self.task = task
+        self.deadline = deadline
         self.size = 0
-        self.crowded_out = False
+        self.ended: Reason | None = None
+
+    def end(self, reason: Reason) -> None:
+        self.ended = reason
+        self.task.cancel()
 
 
 class Bodies:
     """All bodies that are still arriving, held to a time each and to a size together.
 
     Where they become too many, those that began first go: an honest body is there in milliseconds, and what is
-    left over is mostly somebody who sends a byte a second.
+    left over is mostly somebody who sends a byte a second. One timer serves all: whoever began first ends first.
     """
 
     def __init__(self, config: Config) -> None:
@@ -49,6 +54,7 @@ class Bodies:
         self._limit = config.max_body_bytes
         self._most = config.max_reading_bytes
         self._arriving: dict[_Arriving, None] = {}
+        self._timer: asyncio.TimerHandle | None = None
         self.bytes = 0
 
     async def read(self, request: Request) -> bytes:
@@ -58,14 +64,20 @@ class Bodies:
             raise RefusedError(Reason.ENCODING_UNSUPPORTED)
         if _declares_more(request, self._limit):
             raise RefusedError(Reason.BODY_TOO_LARGE)
-        arriving = _Arriving(asyncio.timeout(self._seconds))
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        if task is None:
+            raise RuntimeError("A request is served in a task.")
+        arriving = _Arriving(task, loop.time() + self._seconds)
+        self._arriving[arriving] = None
+        if self._timer is None:
+            self._timer = loop.call_at(arriving.deadline, self._end_late)
         try:
-            async with arriving.timeout:
-                self._arriving[arriving] = None
-                self._grow(arriving, READING_OVERHEAD_BYTES)
-                body = await self._receive(request, arriving)
-        except TimeoutError:
-            raise RefusedError(Reason.OVERLOADED if arriving.crowded_out else Reason.BODY_INCOMPLETE) from None
+            self._grow(arriving, READING_OVERHEAD_BYTES)
+            body = await self._receive(request, arriving)
+        except asyncio.CancelledError:
+            if arriving.ended is None or task.uncancel():
+                raise
+            raise RefusedError(arriving.ended) from None
         finally:
             if self._arriving.pop(arriving, True) is None:
                 self.bytes -= arriving.size
@@ -89,17 +101,29 @@ class Bodies:
             self._grow(arriving, len(piece) + PIECE_OVERHEAD_BYTES)
 
     def _grow(self, arriving: _Arriving, by: int) -> None:
-        if arriving.crowded_out:
-            return  # it is not counted any more, and ends at its next wait
         arriving.size += by
         self.bytes += by
         while self.bytes > self._most and self._arriving:
             oldest = next(iter(self._arriving))
-            del self._arriving[oldest]
-            self.bytes -= oldest.size
-            if not oldest.timeout.expired():
-                oldest.crowded_out = True
-                oldest.timeout.reschedule(0)
+            self._forget(oldest)
+            if oldest is arriving:
+                raise RefusedError(Reason.OVERLOADED)
+            oldest.end(Reason.OVERLOADED)
+
+    def _end_late(self) -> None:
+        self._timer = None
+        loop = asyncio.get_running_loop()
+        while self._arriving:
+            oldest = next(iter(self._arriving))
+            if oldest.deadline > loop.time():
+                self._timer = loop.call_at(oldest.deadline, self._end_late)
+                return
+            self._forget(oldest)
+            oldest.end(Reason.BODY_INCOMPLETE)
+
+    def _forget(self, arriving: _Arriving) -> None:
+        del self._arriving[arriving]
+        self.bytes -= arriving.size
 
 
 async def drop_rest(request: Request) -> None:
