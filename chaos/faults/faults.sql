@@ -24,12 +24,16 @@ WHERE n.nspname IN ('auth', 'raw', 'staging', 'business', 'mart', 'audit', 'ops'
     AND c.relkind IN ('r', 'p') AND NOT c.relispartition
 ORDER BY 1, 2;
 
--- name: end_copying
--- End the collectors' backends that wait for a lock in the middle of a COPY.
-SELECT pg_terminate_backend(pid)
+-- name: end_flushing
+-- End the collectors' backends that wait for a lock in the middle of a COPY, or for a second already in that of a small
+-- flush: what gathered behind it meanwhile is large, and a COPY. Says of each whether it was one.
+SELECT pg_terminate_backend(pid), query LIKE 'COPY raw.landed_event%'
 FROM pg_stat_activity
 WHERE application_name = 'sitevault-collector-landing' AND wait_event_type = 'Lock'
-    AND query LIKE 'COPY raw.landed_event%';
+    AND (
+        query LIKE 'COPY raw.landed_event%'
+        OR (query LIKE 'WITH flush AS%' AND query_start < clock_timestamp() - interval '1 second')
+    );
 
 -- name: end_landing
 -- End the collectors' writing backends, whatever they do.

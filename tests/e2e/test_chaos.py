@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 def test_a_short_run_loses_nothing_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    faults = ("kill a collector", "kill a worker", "kill PostgreSQL", "cut a COPY", "clock jump", "disk full")
+    faults = ("kill a collector", "kill a worker", "kill PostgreSQL", "cut a flush", "clock jump", "disk full")
     with temporary_home() as home:
         scratch = home / "scratch"
         scratch.mkdir(mode=0o711)
