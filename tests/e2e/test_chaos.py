@@ -23,7 +23,7 @@ def test_a_short_run_loses_nothing_and_leaves_nothing_behind(tmp_path: Path) -> 
         chosen = [word for fault in faults for word in ("--fault", fault)]
         results = tmp_path / "results.json"
         done = subprocess.run(
-            [sys.executable, "-m", "chaos", "--kills", "3", "--minutes", "0.1", "--json", str(results), *chosen],
+            [sys.executable, "-m", "chaos", "--kills", "3", "--minutes", "0.2", "--json", str(results), *chosen],
             cwd=ROOT,
             env=os.environ | {"TMPDIR": str(scratch)},
             capture_output=True,

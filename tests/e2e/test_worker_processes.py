@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,24 @@ def test_a_worker_one_of_whose_halves_is_killed_ends_and_the_next_goes_on(home: 
         wait_until(lambda: pending(database) == 0)
         again.terminate()
         assert again.wait(40) == 0
+
+
+def test_a_worker_that_is_told_to_stop_again_and_again_is_not_gone_before_its_other_half(home: Path) -> None:
+    with open_database(Config(home=home)) as database:
+        migrate(database)
+        worker = serve(home)
+        try:
+            assert worker.stdout is not None
+            assert b"at work" in worker.stdout.readline()
+            _, twin = tree(worker.pid)
+            os.kill(twin, signal.SIGSTOP)
+            for _ in range(15):
+                worker.terminate()
+                time.sleep(0.2)
+                assert worker.poll() is None
+            os.kill(twin, signal.SIGCONT)
+            assert worker.wait(40) == 0
+            assert not Path(f"/proc/{twin}").exists()
+        finally:
+            worker.kill()
+            worker.communicate()

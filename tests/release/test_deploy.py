@@ -97,7 +97,7 @@ def test_a_deploy_that_was_killed_after_its_commit_goes_on_with_the_canary(guide
     known = Environments({guide_target.environment: guide_target.settings}, {})
     half = Deploy(guide_target, made, to_do, known, Teller(silent, "testing", to_do.digest))
     half._pause()
-    half._apply_patiently()
+    half._apply()
     done = carried_out(guide_target, made, to_do, ("10", "all"))
     assert done.already
     assert done.canary is not None

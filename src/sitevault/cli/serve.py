@@ -76,6 +76,14 @@ def _collect(session: Session, ready: Callable[[str], None]) -> None:
 def _work_with(twin: Twin, session: Session, ready: Callable[[str], None]) -> None:
     """Work, while the copy of this process works on another core; neither goes on without the other."""
     stop = threading.Event()
+
+    def heard(*_: object) -> None:
+        stop.set()
+        twin.ask_to_stop()
+
+    for number in _SIGNALS:
+        # Until the copy is gone: whoever stops services may say so twice, and the copy would be left to itself.
+        signal.signal(number, heard)
     twin.watch(stop.set)
     try:
         _work(session, stop, twin.ask_to_stop, ready, keep_house=True)
