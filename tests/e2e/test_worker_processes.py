@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -64,10 +65,10 @@ def test_a_worker_that_is_told_to_stop_again_and_again_is_not_gone_before_its_ot
     with open_database(Config(home=home)) as database:
         migrate(database)
         worker = serve(home)
+        assert worker.stdout is not None
+        assert b"at work" in worker.stdout.readline()
+        _, twin = tree(worker.pid)
         try:
-            assert worker.stdout is not None
-            assert b"at work" in worker.stdout.readline()
-            _, twin = tree(worker.pid)
             os.kill(twin, signal.SIGSTOP)
             for _ in range(15):
                 worker.terminate()
@@ -77,5 +78,7 @@ def test_a_worker_that_is_told_to_stop_again_and_again_is_not_gone_before_its_ot
             assert worker.wait(40) == 0
             assert not Path(f"/proc/{twin}").exists()
         finally:
+            with suppress(ProcessLookupError):
+                os.kill(twin, signal.SIGCONT)
             worker.kill()
             worker.communicate()
