@@ -118,7 +118,7 @@ def test_whatever_the_door_accepts_casts_to_json_and_jsonb(postgresql: psycopg.C
 @given(payload=documents, before=st.integers(0, 700))
 def test_numbers_that_are_not_looked_at_fit(payload: bytes, before: int):
     payload = b" " * before + payload
-    if _is_json(payload) and not door.needs_a_look_at_numbers(payload):
+    if _is_json(payload) and not door.suspects_of(payload):
         assert door.numbers_fit(payload)
 
 
@@ -126,7 +126,7 @@ def test_numbers_that_are_not_looked_at_fit(payload: bytes, before: int):
 @pytest.mark.parametrize("number", ["1" * 309, "0." + "0" * 999, "1" * 100 + "." + "1" * 900, "0." + "1" * 309])
 def test_a_long_number_is_looked_at_wherever_it_stands(number: str, before: int):
     payload = b'{"a":' + b" " * before + number.encode() + b"}"
-    assert door.needs_a_look_at_numbers(payload)
+    assert door.suspects_of(payload)
 
 
 plain = st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.text(max_size=20)
@@ -179,6 +179,15 @@ def test_each_event_of_a_batch_is_judged_as_if_it_came_alone(found: list[Any], e
         events[deep] = b'{"a":' * 2_000 + events[deep] + b"}" * 2_000
     outcome = track.read_batch(envelope % b",".join(events), CONFIG).entries
     assert outcome == [door.check(event, CONFIG) or event for event in events]
+
+
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(events=st.lists(documents.filter(lambda document: _is_json(document)), min_size=1, max_size=5))
+@example(events=[rb'{"a": "\u0000"}', b'{"b": 0e99999999}', b"{}"])
+@example(events=[b'{"c": 1e-400}', b'{"d": 1' + b"0" * 309 + b"}", b"{}"])
+def test_an_event_is_judged_by_what_it_holds_not_by_what_its_neighbours_hold(events: list[bytes]):
+    outcome = track.read_batch(b"[" + b",".join(events) + b"]", CONFIG).entries
+    assert outcome == [door.check(event, CONFIG) or event for event in map(bytes.strip, events)]
 
 
 @settings(max_examples=200, deadline=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import resource
@@ -91,12 +92,19 @@ async def serve(database: Database, config: Config, ready: Callable[[str], None]
         loop.add_signal_handler(number, stop.set)
     try:
         async with running(database, config) as url:
+            _settle_memory()
             ready(url)
             await stop.wait()
             log.info("collector.stopping")
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
+
+
+def _settle_memory() -> None:
+    """What is there for good the garbage collector looks at no more: each time took 20 ms of everybody's."""
+    gc.collect()
+    gc.freeze()
 
 
 @asynccontextmanager

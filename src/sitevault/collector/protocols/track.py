@@ -44,7 +44,8 @@ def read_batch(body: bytes, config: Config) -> Delivery:
         listed = _listed(door.cut_depths(body, config.max_json_depth + 2), config.max_batch_events)
     if not listed:
         raise RefusedError(Reason.BATCH_EMPTY)
-    return Delivery(PROTOCOL, [door.check(event, config) or event for event in listed])
+    suspects = door.suspects_of(body)
+    return Delivery(PROTOCOL, [door.check(event, config, suspects) or event for event in listed])
 
 
 def _listed(body: bytes, most: int) -> list[bytes]:
