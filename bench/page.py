@@ -35,11 +35,11 @@ OWED = {"growth": "rate at 10 million events >= 0.85 x rate at 100 thousand"}
 WHY = {
     "single: ratio to the same app without storing": """\
 the app that stores nothing takes some 84 us of the collector's one core for a post, the collector some 107: what
-  is added is the flush, and the wait for it. Runs of one day said 0.55, 0.67 and 0.70, and 0.50 before a small
-  flush was one statement. See [the door](../explanation/speed.md#the-door-collector).""",
+  is added is the flush, and the wait for it. Runs of one day said 0.55 to 0.70. See
+  [the door](../explanation/speed.md#the-door-collector).""",
     "batches: ratio to bare COPY": """\
-one process receives, checks and names every event before its COPY, in some 20 us of its one core; PostgreSQL's
-  part is half of that. See [the door](../explanation/speed.md#the-door-collector).""",
+one process receives, checks and names every event before it is written, in some 17 us of its one core;
+  PostgreSQL's part is half of that. See [the door](../explanation/speed.md#the-door-collector).""",
     "pipeline: ratio to the row-by-row loop": """\
 the loop takes some 220 us of one core for an event, in one transaction for thousands of them; the worker some 95
   of two, most of it Python's. Against the loop that commits each event the ratio is further down. See

@@ -24,26 +24,16 @@ def _clients(site: Site, chance: Random) -> str:
 
 
 def _mid_flush(site: Site, chance: Random) -> str:
-    """A lock on the partition holds flushes, small ones and then a COPY; their backends are ended."""
+    """A lock on the partition holds a small flush and then what gathered behind it; their backends are ended."""
     for _ in range(_ATTEMPTS):
         with suppress(psycopg.errors.DeadlockDetected), site.admin() as holder, holder.transaction():
             for partition in holder.execute(SQL.todays_partition).fetchall():
                 holder.execute(lock(partition, "ACCESS EXCLUSIVE"))
-            inserts, copies = _end_flushes(site)
-            if inserts or copies:
-                return f"{inserts} in the middle of INSERT, {copies} of COPY"
+            small = _end(site, SQL.end_flushing, wait=True)
+            large = _end(site, SQL.end_flushing, wait=True)
+            if small:
+                return f"{small} in the middle of a small flush, {large} of a large one"
     raise MissedError("no flush was under way")
-
-
-def _end_flushes(site: Site) -> tuple[int, int]:
-    """Until one of them was a COPY, for a while."""
-    ended: list[bool] = []
-    deadline = time.monotonic() + _WAIT_SECONDS
-    with site.admin() as admin:
-        while not any(ended) and time.monotonic() < deadline:
-            ended += [is_copy for _, is_copy in admin.execute(SQL.end_flushing).fetchall()]
-            time.sleep(0.002)
-    return ended.count(False), ended.count(True)
 
 
 def _landing(site: Site, chance: Random) -> str:
@@ -71,7 +61,7 @@ def _end(site: Site, backends: LiteralString, *, wait: bool = False) -> int:
 
 CUTS = (
     Fault("cut clients", "RST on every connection that goes through the relays", _clients),
-    Fault("cut a flush", "the collectors' backends ended in the middle of INSERT or COPY", _mid_flush, weight=2),
+    Fault("cut a flush", "the collectors' backends ended in the middle of INSERT", _mid_flush, weight=2),
     Fault("cut landing", "the collectors' backends ended at any moment", _landing),
     Fault("cut a load", "a worker's backend ended in the middle of a load", _loads),
     Fault("cut everybody", "every backend ended at once", _everybody),

@@ -25,15 +25,11 @@ WHERE n.nspname IN ('auth', 'raw', 'staging', 'business', 'mart', 'audit', 'ops'
 ORDER BY 1, 2;
 
 -- name: end_flushing
--- End the collectors' backends that wait for a lock in the middle of a COPY, or for a second already in that of a small
--- flush: what gathered behind it meanwhile is large, and a COPY. Says of each whether it was one.
-SELECT pg_terminate_backend(pid), query LIKE 'COPY raw.landed_event%'
+-- End the collectors' backends that have waited for a lock in the middle of a flush: the next will be large.
+SELECT pg_terminate_backend(pid)
 FROM pg_stat_activity
 WHERE application_name = 'sitevault-collector-landing' AND wait_event_type = 'Lock'
-    AND (
-        query LIKE 'COPY raw.landed_event%'
-        OR (query LIKE 'WITH flush AS%' AND query_start < clock_timestamp() - interval '1 second')
-    );
+    AND query LIKE 'WITH flush AS%' AND query_start < clock_timestamp() - interval '0.5 seconds';
 
 -- name: end_landing
 -- End the collectors' writing backends, whatever they do.

@@ -1,6 +1,6 @@
 """The flow: what happens to an event, in order, and what each stage reads and writes.
 
-    collector    HTTP -> landing      one flush = one COPY + one manifest row, answered after the commit
+    collector    HTTP -> landing      one flush = one statement, with one manifest row, answered after its commit
     landing      raw.landed_event     the payload as received, insert-only;  raw.batch is the workers' queue
     staging      pure Python          map, validate, score, enrich   -> staging.site_tracking_events_s
     vault        COPY, set-based SQL  the event, hubs, links, satellites      -> business.*

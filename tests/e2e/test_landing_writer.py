@@ -18,7 +18,6 @@ from sitevault.db import wire
 from sitevault.db.connect import Database
 from sitevault.db.roles import Role
 from sitevault.db.wire import wire_address, wire_timestamp
-from sitevault.landing import flush
 from sitevault.landing import writer as landing
 from sitevault.landing.flush import EVENTS_PER_BATCH_ID, LandingRow
 from sitevault.landing.writer import LandingWriter, NotLandedError
@@ -50,13 +49,6 @@ async def outcomes(database: Database, submissions: list[list[LandingRow]]) -> l
         return await asyncio.gather(*(writer.submit(rows) for rows in submissions), return_exceptions=True)
 
 
-@pytest.fixture(params=["one statement", "COPY"])
-def _either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """How the flushes of a test are written, which their size decides otherwise."""
-    if request.param == "COPY":
-        monkeypatch.setattr(flush, "SMALL_EVENTS", 0)
-
-
 def reasons(answers: list[Any]) -> list[Reason | None]:
     return [answer.reason if isinstance(answer, NotLandedError) else None for answer in answers]
 
@@ -73,7 +65,6 @@ def test_what_is_submitted_together_is_one_flush(database: Database, admin: Any)
     assert admin.execute("SELECT batch_id, events FROM raw.batch").fetchall() == [(batch_id, 4)]
 
 
-@pytest.mark.usefixtures("_either_way")
 @pytest.mark.parametrize(
     "poison",
     [
@@ -94,7 +85,6 @@ def test_a_poison_row_costs_its_own_request_and_never_the_neighbours(
     assert admin.execute("SELECT sum(events) FROM raw.batch").fetchone() == (9,)
 
 
-@pytest.mark.usefixtures("_either_way")
 def test_every_column_is_as_it_was_submitted(database: Database, admin: Any):
     full = row(
         '{"größe": "\\u00e9", "n": 1e5 }'.encode(),
@@ -198,7 +188,6 @@ async def until_somebody_waits(admin: psycopg.AsyncConnection[Any]) -> None:
             await asyncio.sleep(0.01)  # nothing tells us of a lock
 
 
-@pytest.mark.usefixtures("_either_way")
 def test_a_flush_under_which_a_partition_is_made_is_written_again(database: Database) -> None:
     far = clock.now() + timedelta(days=400)
 

@@ -59,6 +59,7 @@ class Collector:
         self._metrics = metrics
         self._clients = ClientReader(config)
         self._bodies = limits.Bodies(config)
+        self._turns = limits.Turns()
         self._rates = RateLimiter(config.rate_limit)
         self._in_flight = 0
         self._idle = asyncio.Event()
@@ -139,6 +140,8 @@ class Collector:
         body = await self._bodies.read(request)
         if grant is None:
             grant = await auth.admit(request, self._keyring, auth.key_in_body(body))
+        if len(body) > limits.LONG_BODY_BYTES:
+            await self._turns.wait()
         delivery = read(body, self._config)
         seconds = self._rates.take(grant, len(delivery.entries))
         if seconds:

@@ -1,4 +1,4 @@
-"""Reading a body without ever holding more of it than the limit allows."""
+"""Reading a body without ever holding more of it than the limit allows, or everybody else up."""
 
 from __future__ import annotations
 
@@ -19,11 +19,26 @@ DROPPED_SECONDS = 2.0
 DROPPED_BYTES = 16 * 1024 * 1024
 """What is still read of a body nobody wants, for the sake of its sender."""
 
+LONG_BODY_BYTES = 16 * 1024
+"""From here on judging a body takes so long (some 10 us a kilobyte) that it waits for its turn."""
+
 TOO_SLOW = (Reason.BODY_INCOMPLETE, Reason.OVERLOADED)
 """Why a body was not read to its end although it may have more: such a sender is not waited for again."""
 
 _GZIP = (b"gzip", b"x-gzip")
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
+
+
+class Turns:
+    """Long work one piece at a time, with the event loop's other work in between: flushes, and short requests."""
+
+    def __init__(self) -> None:
+        self._next = asyncio.Lock()
+
+    async def wait(self) -> None:
+        """Return when it is one's turn; no two waits end in the same round of the event loop."""
+        async with self._next:
+            await asyncio.sleep(0)
 
 
 class _Arriving:

@@ -76,7 +76,7 @@ class _Submission:
 
 
 class LandingWriter:
-    """Writes submissions to landing over one connection, one transaction per flush.
+    """Writes submissions to landing over one connection, one statement per flush.
 
     `connect` opens a connection as sitevault_collector. `on_flush(events, seconds)` is told of every commit.
     """
@@ -298,8 +298,7 @@ class LandingWriter:
 
     async def _store(self, connection: flush.Connection, submissions: Sequence[_Submission]) -> None:
         self._flush_began = began = monotonic()
-        size = sum(submission.size for submission in submissions)
-        batch_id = await flush.write(connection, [submission.rows for submission in submissions], size)
+        batch_id = await flush.write(connection, [submission.rows for submission in submissions])
         raw_event_id = first = batch_id * flush.EVENTS_PER_BATCH_ID
         for submission in submissions:
             submission.land(Landed(batch_id, raw_event_id))
