@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from sitevault.db import queries
 
 SQL = queries.load("soak", Path(__file__).parent)
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_FURTHER_SEGMENT = re.compile(r"/base/\d+/\w+\.\d+$")
 
 
 def sample(admin: psycopg.Connection[Any], services: Mapping[str, int]) -> dict[str, float]:
@@ -21,11 +23,11 @@ def sample(admin: psycopg.Connection[Any], services: Mapping[str, int]) -> dict[
     figures: dict[str, float] = {}
     for name, pid in services.items():
         figures[f"{name} RSS MB"] = _resident(pid) / 2**20
-        figures[f"{name} file handles"] = float(_handles(pid))
+        figures[f"{name} file handles"] = float(handles(pid))
     backends = admin.execute(SQL.backends).fetchall()
     figures["connections"] = float(len(backends))
     figures["backends private MB"] = sum(_private(pid) for (pid,) in backends) / 2**20
-    figures["backends file handles"] = float(sum(_handles(pid) for (pid,) in backends))
+    figures["backends file handles"] = float(sum(handles(pid) for (pid,) in backends))
     for query in (SQL.tables, SQL.catalog, SQL.freshness, SQL.volume):
         cursor = admin.execute(query)
         columns = [column.name for column in cursor.description or ()]
@@ -47,7 +49,15 @@ def _private(pid: int) -> int:
     return 0
 
 
-def _handles(pid: int) -> int:
+def handles(pid: int) -> int:
+    """Open files and sockets of a process, without PostgreSQL's on a relation's second and further gigabytes."""
     with suppress(OSError):
-        return len(os.listdir(f"/proc/{pid}/fd"))
+        return sum(not _is_further_segment(handle) for handle in Path(f"/proc/{pid}/fd").iterdir())
     return 0
+
+
+def _is_further_segment(handle: Path) -> bool:
+    """Whether it is on a file like base/5/12345.1: that is data, which may grow."""
+    with suppress(OSError):
+        return _FURTHER_SEGMENT.search(os.readlink(handle)) is not None
+    return False

@@ -6,7 +6,9 @@ import asyncio
 import itertools
 import json
 import math
+import os
 import socket
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -22,6 +24,7 @@ from chaos.journal import Fate, Journal
 from chaos.relay import Relay
 from chaos.results import Run
 from chaos.schedule import draw
+from chaos.soak import watch
 from chaos.soak.results import Limit, Soak, judge
 from chaos.soak.slope import slope
 from chaos.turned import Clock, replace_clock
@@ -147,6 +150,15 @@ def test_a_line_that_is_cut_is_seen_as_a_reset_by_the_other_side() -> None:
             other.recv(65_536)
             with pytest.raises(ConnectionResetError):
                 other.recv(1)
+
+
+def test_a_handle_on_another_gigabyte_of_a_relation_is_not_counted(tmp_path: Path) -> None:
+    (tmp_path / "base" / "5").mkdir(parents=True)
+    before = watch.handles(os.getpid())
+    with ExitStack() as opened:
+        for name in ("base/5/16384", "base/5/16384_fsm", "base/5/16384.1", "base/5/16384_vm.12", "other.1"):
+            opened.enter_context((tmp_path / name).open("wb"))
+        assert watch.handles(os.getpid()) == before + 3
 
 
 def test_the_slope_is_the_median_of_all_slopes_and_its_interval_holds_it() -> None:
