@@ -55,7 +55,7 @@ LIMITS = {
     "KB per event": Limit(0.1, 0.1),
 }
 """What each may gain in an hour, as a share of its median or so much, whichever is more. A backend keeps a handle
-on every file it reads, and a table is a file per GB. Rows die by design, and autovacuum comes when a fifth of a
+on every table it reads. Rows die by design, and autovacuum comes when a fifth of a
 table is dead: only what lies above that is left behind. (All of it rises and falls like a saw; a slope over a few
 teeth says nothing.)"""
 
