@@ -27,6 +27,8 @@ from sitevault.release.target import lasting
 
 VARIABLE = "SITEVAULT_UNDER_FIRE_URL"
 RATE = 40.0
+SETTLING_SECONDS = 4.0
+"""What has not been carried on in so long is held fast by the incident, for ever."""
 TOUCHED = ("raw.site_tracking_events_r", "staging.site_tracking_events_s", "auth.tenant_h")
 """Relations that the release under fire alters."""
 
@@ -126,7 +128,9 @@ class Environment:
         """End the traffic, let the job catch up, look for everything."""
         self.traffic.stop()
         with connect(self.url, autocommit=True) as conn:
-            settle(conn, 60)
+            before = settle(conn, SETTLING_SECONDS)
+            while 0 < (waiting := settle(conn, SETTLING_SECONDS)) < before:
+                before = waiting
             self.job.stop()
             return account(conn, self.traffic.sent)
 
