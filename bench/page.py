@@ -33,10 +33,6 @@ QUIET_LOAD = 0.5
 OWED = {"growth": "rate at 10 million events >= 0.85 x rate at 100 thousand"}
 """Bars of rows that run on their own: named as missing as long as no run of theirs is recorded."""
 WHY = {
-    "single: ratio to the same app without storing": """\
-the app that stores nothing takes some 84 us of the collector's one core for a post, the collector some 105: what
-  is added is the flush, and the wait for it. Runs of one day said 0.55 to 0.70. See
-  [the door](../explanation/speed.md#the-door-collector).""",
     "batches: ratio to bare COPY": """\
 one process receives, checks and names every event before it is written, in some 17 us of its one core;
   PostgreSQL's part is half of that. Two runs within the hour said 0.47 and 0.39. See

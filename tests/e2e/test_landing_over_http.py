@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import pytest
 
 from collecting import EVENT, PAGE, RunningCollector, StartCollector, Tenant, make_tenant
+from sitevault.collector.limits import LONG_BODY_BYTES, Turns
 from sitevault.db.connect import Database
 from sitevault.landing.flush import EVENTS_PER_BATCH_ID
 
@@ -31,6 +34,25 @@ def test_a_flush_is_its_rows_and_one_manifest_row(client: httpx.Client, admin, t
     assert manifest[1:] == (3, [tenant.tenant_hk], [3], "PENDING")
     rows = admin.execute("SELECT batch_id, raw_event_id FROM raw.landed_event ORDER BY 2").fetchall()
     assert rows == [(batch_id, batch_id * EVENTS_PER_BATCH_ID + place) for place in range(3)]
+
+
+def test_a_long_body_waits_for_its_turn_and_a_short_one_is_answered_meanwhile(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+):
+    its_turn = threading.Event()
+
+    async def wait(_: Turns) -> None:
+        while not its_turn.is_set():  # noqa: ASYNC110 -- an event of the test's thread
+            await asyncio.sleep(0.01)
+
+    monkeypatch.setattr(Turns, "wait", wait)
+    with ThreadPoolExecutor(1) as pool:
+        long = pool.submit(client.post, "/api/v1/track/batch", json=[EVENT] * (LONG_BODY_BYTES // 50))
+        time.sleep(0.3)
+        assert client.post("/api/v1/track", json=EVENT).status_code == 200
+        assert not long.done()
+        its_turn.set()
+        assert long.result(20).status_code == 200
 
 
 def test_a_payload_is_kept_byte_for_byte(client: httpx.Client, admin):

@@ -20,7 +20,7 @@ DROPPED_BYTES = 16 * 1024 * 1024
 """What is still read of a body nobody wants, for the sake of its sender."""
 
 LONG_BODY_BYTES = 16 * 1024
-"""From here on judging a body takes so long (some 10 us a kilobyte) that it waits for its turn."""
+"""From here on judging a body takes so long (some 20 us a kilobyte) that it waits for its turn."""
 
 TOO_SLOW = (Reason.BODY_INCOMPLETE, Reason.OVERLOADED)
 """Why a body was not read to its end although it may have more: such a sender is not waited for again."""
